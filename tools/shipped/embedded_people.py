@@ -88,20 +88,28 @@ def read_seen(path: Path = SEEN) -> dict[str, dict[str, str]]:
         return {row.pop("key"): row for row in csv.DictReader(file)}
 
 
+def yaw_of(points: np.ndarray) -> np.ndarray:
+    """How far heads with landmarks (…, 164, 2) are turned: the logarithm of the ratio of the face's
+    halves, 0 for one that looks straight ahead.
+    """
+    oval = points[..., mesh.PARTS["oval"], 0]
+    nose = mesh.five_of(points)[..., 2, 0]
+    left = np.maximum(nose - oval.min(-1), 1)
+    right = np.maximum(oval.max(-1) - nose, 1)
+    return np.abs(np.log(left / right))
+
+
 def is_usable(
     pool: Mapping[str, np.ndarray], real: np.ndarray, seen: Mapping[str, Mapping[str, str]]
 ) -> np.ndarray:
     """Who has no fault: bool (N,). Prints how many have which. real: descriptors (M, 128)."""
     points = pool["points"]
     eyes = mesh.eye_distance(points)
-    oval = points[:, mesh.PARTS["oval"], 0]
-    nose = mesh.five_of(points)[:, 2, 0]
-    left, right = (np.maximum(half, 1) for half in (nose - oval.min(1), oval.max(1) - nose))
     child = pool["probs"][:, SPANS["age"]][:, LOOKS["age"].index("child")]
     distance = torch.cdist(torch.as_tensor(pool["ids"]).float(), torch.as_tensor(real).float())
     faults = {
         "might be under 18": (np.exp(pool["age"]) < LEAST_YEARS) | (child > MOST_CHILD),
-        "turned": np.abs(np.log(left / right)) > MOST_YAW,
+        "turned": yaw_of(points) > MOST_YAW,
         "busy": pool["busy"] > MOST_BUSY,
         "unsure landmarks": pool["off"].mean(1) / eyes > MOST_OFF,
         "no tone of skin": ~np.isfinite(pool["tones"][:, :3]).all(1),

@@ -1,14 +1,11 @@
-"""Train notebook 02's networks long: label map → photo, with a discriminator and without, three
-seeds each.
+"""Train notebook 02's networks long: drawing by hand → photo, with a discriminator and without.
 
-`python -m tools.shipped.pix2pix_pair DATA STATE`, DATA a folder that
-`s2f_series.make_default(..., maps=True)` made of the portraits, STATE any folder outside of the
-project. They take turns. Given again, it goes on where it stopped. STATE gets `state.pt`, and what
-goes to s2f_series/long_runs: `pix2pix.json`, `pix2pix.jpg`, `pix2pix-with-d.safetensors`
-and `pix2pix-without-d.safetensors`.
+`python -m tools.shipped.pix2pix_pair POOL STATE`, POOL a folder of `tools.shipped.generated.pairs`,
+which may still grow, STATE any folder outside of the project. One pair at 256 pixels, then three
+seeds at 128; they take turns. Given again, it goes on where it stopped. STATE gets `state.pt`, and
+what goes to s2f_series/long_runs: `pix2pix.json`, `pix2pix.jpg` and three networks.
 
-The step is the library's, which tests/test_notebook_pix2pix.py compares with the notebook's. The
-data, the mirroring and the falling learning rates are those of the notebook's loop.
+The step is the library's, which tests/test_notebook_pix2pix.py compares with the notebook's.
 """
 
 from __future__ import annotations
@@ -25,65 +22,74 @@ from PIL import Image
 from torch import Tensor
 
 from s2f_utils import metrics, runtime
-from s2f_utils.data import read_manifest
 from s2f_utils.methods.method import Batch, Context
 from s2f_utils.methods.pix2pix import Pix2Pix
-from s2f_utils.metrics import evaluation
 from s2f_utils.metrics.baselines import trivial_prediction
 from s2f_utils.metrics.distribution import frechet_distance, pooled
 from s2f_utils.networks import checkpoints
-from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import images
+from tools.shipped import drawn_people
+from tools.shipped.generated.pool import learned_from
 
-SIZE_PX, BATCH, TURN_IMAGES = 128, 4, 200
+TURN_IMAGES = 400
+# The paper's values, but for batches of four, fewer filters and no dropout.
 SETTINGS: dict[str, Any] = {
-    "size_px": SIZE_PX,
-    "load_size_px": SIZE_PX,
-    "batch_size": BATCH,
-    "num_downs": 5,
+    "batch_size": 4,
     "base_filters": 16,
-    "disc_filters": 16,
-    "disc_layers": 2,
+    "disc_filters": 32,
     "dropout": 0.0,
-    "gan_loss": "lsgan",
-    "lr_g": 8e-4,
-    "lr_d": 8e-4,
-    "lambda_l1": 20.0,
+    "lambda_l1": 100.0,
+    "lr_g": 2e-4,
+    "lr_d": 2e-4,
 }
+# Size in pixels → seeds, images at the full learning rates, images in all.
+LENGTHS = {256: ((0,), 60_000, 100_000), 128: ((0, 1, 2), 12_000, 20_000)}
 RUNS = {
-    f"{name}, seed {seed}": {"seed": seed, "lambda_gan": weight}
-    for seed in range(3)
+    f"{size_px} px, {name}, seed {seed}": {
+        "size_px": size_px,
+        "load_size_px": size_px,
+        "seed": seed,
+        "lambda_gan": weight,
+    }
+    for size_px, (seeds, _, _) in LENGTHS.items()
+    for seed in seeds
     for name, weight in (("with D", 1.0), ("without D", 0.0))
 }
-# Seed → images at full learning rates, images in all: one long pair, two shorter ones.
-LENGTHS = {0: (10_000, 16_000), 1: (4_000, 6_000), 2: (4_000, 6_000)}
-# Test people of the shipped sheet; glasses and hats are not marked in the maps.
-PEOPLE = (
-    "house-cathy-mcmorris-rodgers",
-    "house-adrian-smith",
-    "house-kathleen-rice",
-    "house-sean-patrick-maloney",
-    "house-stephanie-bice",
-    "house-garret-graves",
-    "senate-joni-ernst",
-    "house-guy-reschenthaler",
-)
+NUM_SHOWN = 8
 QUALITY = 90  # of that sheet
 
 
 class Faces:
-    """Label maps in their colours, and photos: uint8 (N, 128, 128, 3) each."""
+    """Drawings and photos of one size: uint8 tensors (N, S, S) and (N, 3, S, S)."""
 
-    def __init__(self, folder: Path) -> None:
-        manifest = read_manifest(folder / "manifest.csv")
-        pairs = {split: manifest.split(split) for split in ("train", "test")}
-        loaded = {
-            split: evaluation.load_pairs(some, SIZE_PX, "map-to-photo")
-            for split, some in pairs.items()
-        }
-        self.maps, self.photos = (images.to_tensor(side) for side in loaded["train"])
-        self.test_maps, self.test_photos = loaded["test"]
-        self.test_names = [pair.identity for pair in pairs["test"]]
+    def __init__(self, pool: Path, size_px: int, cache: Path) -> None:
+        self.pool, self.size_px, self.cache = pool, size_px, cache
+        self.num_parts = -1
+        self.refresh()
+        test = drawn_people.embedded("test", size_px, cache)
+        self.test_drawings = np.repeat(test.drawings[:, 0, :, :, None], 3, axis=3)
+        self.test_photos = test.photos
+
+    def refresh(self) -> None:
+        """Read the people again if more were painted."""
+        num_parts = len(list(self.pool.glob("*/manifest.csv")))
+        if num_parts == self.num_parts:
+            return
+        self.num_parts = num_parts
+        people = drawn_people.for_training(self.pool, self.size_px, self.cache)
+        self.photos = torch.from_numpy(people.photos).permute(0, 3, 1, 2).contiguous()
+        self.drawings = torch.from_numpy(people.drawings)
+        print(f"{len(people)} people of {self.size_px} px to learn from", flush=True)
+
+    def batch(self, num: int) -> tuple[Tensor, Tensor]:
+        """Drawings and photos (num, 3, S, S) in [-1, 1], half of them mirror images on average."""
+        chosen = torch.randint(len(self.photos), (num,))
+        which = torch.randint(self.drawings.shape[1], (num,))
+        a = self.drawings[chosen, which][:, None].expand(-1, 3, -1, -1).float() / 127.5 - 1
+        b = self.photos[chosen].float() / 127.5 - 1
+        if torch.rand(()) < 0.5:
+            a, b = a.flip(3), b.flip(3)
+        return a, b
 
 
 class Run:
@@ -93,6 +99,7 @@ class Run:
         self.name, self.precision = name, precision
         torch.manual_seed(RUNS[name]["seed"])
         self.model = Pix2Pix(Pix2Pix.Config.create(SETTINGS | RUNS[name]), precision)
+        _, self.full, self.total = LENGTHS[self.model.config.size_px]
         self.images, self.seconds = 0, 0.0
         self.rows: list[dict[str, float]] = []
         self.chance = torch.get_rng_state()
@@ -100,19 +107,18 @@ class Run:
     @property
     def is_over(self) -> bool:
         """Whether it has its length."""
-        return self.images >= LENGTHS[self.model.config.seed][1]
+        return self.images >= self.total
 
     def turn(self, faces: Faces) -> None:
         """Learn from `TURN_IMAGES` images, with this run's own random numbers."""
         torch.set_rng_state(self.chance)
         began, found = time.process_time(), []
-        for _ in range(TURN_IMAGES // BATCH):
-            full, total = LENGTHS[self.model.config.seed]
-            factor = min(1.0, (total - self.images) / (total - full))
+        for _ in range(TURN_IMAGES // SETTINGS["batch_size"]):
+            factor = min(1.0, (self.total - self.images) / (self.total - self.full))
             for name, opt in (("lr_g", self.model.opt_g), ("lr_d", self.model.opt_d)):
                 opt.param_groups[0]["lr"] = SETTINGS[name] * factor
             found.append(self.step(faces))
-            self.images += BATCH
+            self.images += SETTINGS["batch_size"]
         means = {name: float(np.mean([row[name] for row in found])) for name in found[0]}
         self.rows.append({"images": float(self.images)} | means)
         self.seconds += time.process_time() - began
@@ -120,10 +126,7 @@ class Run:
 
     def step(self, faces: Faces) -> dict[str, float]:
         """One step of the library's method on a batch of pairs, or its mirror image."""
-        chosen = torch.randint(len(faces.maps), (BATCH,))
-        a, b = faces.maps[chosen], faces.photos[chosen]
-        if torch.rand(()) < 0.5:
-            a, b = a.flip(3), b.flip(3)
+        a, b = faces.batch(SETTINGS["batch_size"])
         ctx = Context(self.model.live_values(), self.precision)
         if not self.model.config.lambda_gan:
             return self.step_without(a, b, ctx)
@@ -142,10 +145,10 @@ class Run:
         return {"loss_l1": loss.item()}
 
     @torch.no_grad()
-    def answers(self, maps: np.ndarray) -> np.ndarray:
-        """Photos for maps, uint8 (N, 128, 128, 3) each."""
+    def answers(self, drawings: np.ndarray) -> np.ndarray:
+        """Photos for drawings, uint8 (N, S, S, 3) each."""
         net = self.model.net_g.eval()
-        made = [net(some) for some in images.to_tensor(maps).split(16)]
+        made = [net(some) for some in images.to_tensor(drawings).split(16)]
         net.train()
         return images.to_uint8(torch.cat(made))
 
@@ -181,43 +184,56 @@ def resume(folder: Path, runs: list[Run]) -> None:
         run.images, run.chance = kept["images"], kept["chance"]
 
 
-def ship(folder: Path, runs: list[Run], faces: Faces) -> None:
-    """Scores on all test people and pictures of some, as `long_runs` reads them, and the first
-    seed's two generators.
+def ship(folder: Path, runs: list[Run], of_size: dict[int, Faces]) -> None:
+    """Scores on all test people and pictures of some, as `long_runs` reads them, and the networks
+    of 256 pixels.
     """
-    truth = faces.test_photos
-    learned = [images.to_uint8(side) for side in (faces.maps, faces.photos)]
-    ridge = trivial_prediction("ridge", *learned, faces.test_maps)
-    shown = {"label map": faces.test_maps}
-    shown |= {run.name: run.answers(faces.test_maps) for run in runs}
-    shown |= {"ridge regression, no network": ridge}
     told: dict[str, Any] = {
         "settings": dict(SETTINGS),
-        "changes": RUNS | {run.name: RUNS[run.name] | {"images": run.images} for run in runs},
-        "shown": {name: [0] for name in shown},
+        "changes": {run.name: RUNS[run.name] | {"images": run.images} for run in runs},
+        "shown": {},
         "runs": {},
     }
-    told["changes"] |= {name: {} for name in shown if name not in RUNS}
-    by_name, of_photos = {run.name: run for run in runs}, pooled(truth)
-    for name, made in shown.items():
-        is_answer = name != "label map"
-        measures = {"images": 0.0} | scores(made, truth, of_photos) if is_answer else {}
-        rows = by_name[name].rows if name in by_name else []
-        told["runs"][name] = {"rows": rows, "measures": [measures] if measures else []}
-        print(name, {key: round(value, 3) for key, value in measures.items()})
-    others = pooled(learned[1][: len(truth)])
-    told["settings"]["frechet_of_other_people"] = frechet_distance(others, of_photos)
+    rows = []
+    for size_px, faces in of_size.items():
+        truth = faces.test_photos
+        of_photos = pooled(truth)
+        shown = {f"{size_px} px, drawing": faces.test_drawings}
+        own = [run for run in runs if run.model.config.size_px == size_px]
+        shown |= {run.name: run.answers(faces.test_drawings) for run in own}
+        if size_px == 128:
+            photos = faces.photos.permute(0, 2, 3, 1).numpy()
+            drawings = faces.drawings[:, 0, :, :, None].expand(-1, -1, -1, 3).numpy()
+            name = f"{size_px} px, ridge regression"
+            shown[name] = trivial_prediction("ridge", drawings, photos, faces.test_drawings)
+        curves = {run.name: run.rows for run in own}
+        for name, made in shown.items():
+            measures = scores(made, truth, of_photos)
+            told["shown"][name] = [0]
+            told["changes"].setdefault(name, {})
+            told["runs"][name] = {"rows": curves.get(name, []), "measures": [measures]}
+            print(name, {key: round(value, 3) for key, value in measures.items()})
+            if size_px == max(of_size):
+                rows.append(np.concatenate(list(made[:NUM_SHOWN]), axis=1))
     told["settings"]["cpu_minutes"] = round(sum(run.seconds for run in runs) / 60)
-    places = [faces.test_names.index(name) for name in PEOPLE]
-    sheet = np.concatenate([np.concatenate(list(made[places]), axis=1) for made in shown.values()])
+    sheet = np.concatenate(rows)
     Image.fromarray(sheet).save(folder / "pix2pix.jpg", quality=QUALITY, subsampling=0)
     (folder / "pix2pix.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    for run in runs[:2]:
-        ending = "with-d" if run.model.config.lambda_gan else "without-d"
-        info = ModelInfo(data="portraits", trained_on=["portraits"], images_seen=run.images)
-        meta = {"direction": "map-to-photo", "size_px": SIZE_PX}
-        path = folder / f"pix2pix-{ending}.safetensors"
-        checkpoints.save_generator(path, run.model.net_g, meta, info, compact=True)
+    for run in runs:
+        if run.model.config.size_px == max(of_size):
+            save_networks(folder, run)
+
+
+def save_networks(folder: Path, run: Run) -> None:
+    """Write a run's generator and, where it learned, its discriminator."""
+    info = learned_from()
+    meta = {"direction": "sketch-to-photo", "size_px": run.model.config.size_px}
+    ending = "with-d" if run.model.config.lambda_gan else "without-d"
+    path = folder / f"pix2pix-{ending}.safetensors"
+    checkpoints.save_generator(path, run.model.net_g, meta, info, compact=True)
+    if run.model.config.lambda_gan:
+        path = folder / "pix2pix-d.safetensors"
+        checkpoints.save_generator(path, run.model.net_d, meta, info, compact=True)
 
 
 def scores(made: np.ndarray, truth: np.ndarray, of_photos: np.ndarray) -> dict[str, float]:
@@ -230,22 +246,26 @@ def scores(made: np.ndarray, truth: np.ndarray, of_photos: np.ndarray) -> dict[s
 def main() -> None:
     """Train by turns, then write what is shipped."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("data", type=Path)
+    parser.add_argument("pool", type=Path)
     parser.add_argument("state", type=Path)
+    parser.add_argument("--ship", action="store_true", help="write what there is so far, and stop")
     args = parser.parse_args()
     torch.set_num_threads(1)
     args.state.mkdir(parents=True, exist_ok=True)
-    faces = Faces(args.data)
+    of_size = {size: Faces(args.pool, size, args.state / "people") for size in LENGTHS}
     precision = runtime.pick_precision(torch.device("cpu"), "auto")
     runs = [Run(name, precision) for name in RUNS]
     resume(args.state, runs)
-    while going_on := [run for run in runs if not run.is_over]:
-        for run in going_on:
-            run.turn(faces)
-            row = {name: round(value, 3) for name, value in run.rows[-1].items()}
-            print(f"{run.name}, {run.seconds:.0f} s: {row}", flush=True)
-        save(args.state, runs)
-    ship(args.state, runs, faces)
+    for size_px, faces in of_size.items():
+        own = [run for run in runs if run.model.config.size_px == size_px]
+        while not args.ship and (going_on := [run for run in own if not run.is_over]):
+            for run in going_on:
+                run.turn(faces)
+                row = {name: round(value, 3) for name, value in run.rows[-1].items()}
+                print(f"{run.name}, {run.seconds:.0f} s: {row}", flush=True)
+            save(args.state, runs)
+            faces.refresh()
+    ship(args.state, runs, of_size)
 
 
 if __name__ == "__main__":
