@@ -50,12 +50,13 @@ endif
 	@$(PY) -m s2f_studio weights mobile-stylegan >/dev/null || \
 		echo "set-up: the pretrained generator is not here; the line above says how to get it" >&2
 
-demo: setup ## draw faces; train pix2pix, a short CycleGAN and pSp on them; the app answers once; a page of it all to open
-	@$(PY) -m data_prep synthetic "$(DEMO_DATA)" --profile demo --num 300
+demo: setup ## train pix2pix, a short CycleGAN and pSp on generated people; the app answers once; a page of it all to open
+	@$(PY) -m data_prep people "$(DEMO_DATA)" --profile demo --num 300 --sketches pencil
 	@"$(BIN)/s2f" train pix2pix --data "$(DEMO_DATA)" --profile demo --set time_budget_s=60
 	@"$(BIN)/s2f" train cyclegan --data "$(DEMO_DATA)" --profile demo --set time_budget_s=20
-	@"$(BIN)/s2f" train psp --data "$(DEMO_DATA)" --profile demo --init faces-64 --set time_budget_s=30
-	@"$(BIN)/s2f" faces sketch-to-face-128 "$(DEMO_DATA)/sketches/face-00000.png" --out runs/faces
+	@"$(BIN)/s2f" train psp --data "$(DEMO_DATA)" --profile demo --init sketch-to-face-128 --set perceptual=efficientnet \
+		--set time_budget_s=30
+	@"$(BIN)/s2f" faces sketch-to-face-128 "$(DEMO_DATA)/sketches/person-0001.png" --out runs/faces
 	@"$(BIN)/s2f" app --check
 	@$(PY) tools/demo_page.py "$(DEMO_DATA)" runs
 

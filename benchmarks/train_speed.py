@@ -222,7 +222,7 @@ def opened(
     size_px = resolved.config.size_px
     path = folder / f"faces-{size_px}" / "manifest.csv"
     if not path.exists():
-        data_prep.make_synthetic(path.parent, num=32, size_px=size_px, progress=False)
+        data_prep.make_people(path.parent, 32, size_px, sketches="pencil", progress=False)
     run = open_run(resolved, read_manifest(path), folder / "runs", resume="never", progress=False)
     run.images_seen = resolved.config.batch_size
     saving.write_state = lambda run: None  # a save takes what the disk takes; it is timed apart

@@ -13,7 +13,6 @@ from data_prep.make.pairs import make_pairs
 from data_prep.make.people_set import People, make_people, people
 from data_prep.make.recipe import Recipe
 from data_prep.make.split import split_by_identity
-from data_prep.make.synthetic_set import make_synthetic
 from data_prep.make.with_landmarks import add_landmarks
 from s2f_utils.data import DataError
 
@@ -24,7 +23,6 @@ __all__ = [
     "add_landmarks",
     "make_pairs",
     "make_people",
-    "make_synthetic",
     "people",
     "split_by_identity",
 ]

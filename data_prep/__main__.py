@@ -18,7 +18,6 @@ from data_prep.make.pairs import make_pairs
 from data_prep.make.people_set import STYLES, make_people
 from data_prep.make.recipe import Layout, Photos, Recipe, Sketches, SketchSide
 from data_prep.make.split import published
-from data_prep.make.synthetic_set import make_synthetic
 from data_prep.make.with_landmarks import add_landmarks
 from data_prep.messages import printable
 from s2f_utils.data import DataError
@@ -30,7 +29,6 @@ EXIT_ERROR, EXIT_STOPPED = 2, 130
 EXAMPLES = """Examples:
 
     python -m data_prep people data/people --num 300 --sketches hand
-    python -m data_prep synthetic data/faces
     python -m data_prep pairs downloads/CUFS data/cufs
     python -m data_prep pairs my_pictures data/mine --sketches drawings --photos portraits
     python -m data_prep pairs PHOTOS data/mine --align face --style pencil --style xdog
@@ -75,37 +73,6 @@ def pairs(
         raise DataError("pairs needs SRC and OUT: folders with pictures, and a new folder")
     *sources, out = folders
     make_pairs(sources, out, recipe, workers=_workers(workers, scheduler), dry_run=dry_run)
-
-
-def synthetic(
-    out: Path,
-    *,
-    num: int | None = None,
-    size: int | None = None,
-    seed: int = 0,
-    profile: str | None = None,
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    dry_run: DryRun = False,
-) -> None:
-    """Draw faces: photo, pencil sketch and label map, with nothing to download. The last tenth is
-    for testing, the twentieth before it for validation.
-
-    Parameters
-    ----------
-    out
-        new folder for the data set
-    num
-        how many faces (default: the profile's)
-    size
-        height and width in pixels (default: the profile's)
-    seed
-        another seed, other faces
-    profile
-        full, demo or fast: number and size (default: $S2F_PROFILE, else demo)
-    """
-    who = _workers(workers, scheduler)
-    make_synthetic(out, num, size, seed, profile=profile, workers=who, dry_run=dry_run)
 
 
 def people(
@@ -242,7 +209,7 @@ def download(
     fetch_set(name, out, sets=sets, source=source, dry_run=dry_run)
 
 
-COMMANDS = (pairs, people, synthetic, landmarks, doctor, download)
+COMMANDS = (pairs, people, landmarks, doctor, download)
 
 
 def app() -> App:

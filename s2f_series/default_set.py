@@ -23,7 +23,8 @@ from data_prep.make.portraits import (
     digest_of,
     read_portraits,
 )
-from data_prep.make.synthetic_set import make_synthetic, profile_of
+from data_prep.make.profiles import profile_of
+from data_prep.make.synthetic_set import make_synthetic
 from data_prep.make.write import MASK, PHOTO, SKETCH, Item, Prepared, SetPlan, write_set
 from data_prep.messages import describe_counts, printable, say
 from data_prep.procedural_faces.synthetic import draw_face
@@ -66,7 +67,7 @@ def make_default(
     be had, else drawn; or a folder with a manifest.csv, which is taken as it is. Portraits are
     looked for in the folder that S2F_PORTRAITS names and in the cache, and are then downloaded into
     the cache (35 MB, terms shown first). In the profile "fast", "auto" is "drawn", so that tests
-    need no network. profile: gives the size in pixels, as of `make_synthetic`. num: how many faces
+    need no network. profile: gives the size in pixels, as of `make_people`. num: how many faces
     are drawn where faces are drawn; None: the profile's. maps: label maps as well, as of
     `face_maps.map_of` for portraits; drawn faces always have them.
 

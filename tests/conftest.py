@@ -1,4 +1,4 @@
-"""What several test files share: a small data set of drawn faces, a short training run on it."""
+"""What several test files share: a small data set of people, a short training run on it."""
 
 from __future__ import annotations
 
@@ -33,14 +33,11 @@ def no_profile_from_outside(monkeypatch):
 
 @pytest.fixture(scope="session")
 def faces_manifest(tmp_path_factory):
-    """A manifest of 16 drawn faces at 64 px: path of the file."""
+    """A manifest of 16 people at 64 px: path of the file."""
     import data_prep
 
-    return Path(
-        data_prep.make_synthetic(
-            tmp_path_factory.mktemp("faces"), num=16, size_px=64, progress=False
-        )
-    )
+    folder = tmp_path_factory.mktemp("faces")
+    return data_prep.make_people(folder, 16, 64, sketches="pencil", progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +50,10 @@ def manifest(faces_manifest):
 
 @pytest.fixture(scope="session")
 def faces():
-    """Six drawn faces at 64 px, for the raw folders that data_prep reads."""
-    from data_prep.procedural_faces.synthetic import draw_face
+    """Six people at 64 px, for the raw folders that data_prep reads."""
+    from tests.people import person
 
-    return [draw_face(index, size_px=64) for index in range(6)]
+    return [person(place, size_px=64) for place in range(6)]
 
 
 @pytest.fixture()

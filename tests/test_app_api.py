@@ -267,9 +267,9 @@ def test_a_picture_of_the_other_kind_is_named_by_its_code(client):
 
 
 def test_both_directions_and_maps(client):
-    from data_prep.procedural_faces import synthetic
+    from tests.people import person
 
-    face = synthetic.draw_face(3, size_px=256)
+    face = person(3, size_px=256)
     photo = hostile.saved(Image.fromarray(face.photo), "JPEG", quality=95)
     sketch = picture(ask(client, photo, direction="photo-to-sketch"))
     assert sketch.shape == (256, 256, 3) and sketch.mean() > 150 and sketch.min() < 120

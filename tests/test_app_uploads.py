@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep.procedural_faces import synthetic
 from s2f_studio.page import uploads
 from s2f_studio.page.uploads import Refusal, read_map, read_picture
 from s2f_utils.pictures import masks
 from tests import hostile
+from tests.people import person
 
 
 @pytest.mark.parametrize("name", hostile.GOOD)
@@ -97,7 +97,7 @@ def test_large_pictures_become_smaller_and_keep_their_shape():
 
 
 def test_maps_are_read_by_number_and_by_colour():
-    labels = synthetic.draw_face(3, size_px=128).mask
+    labels = person(3, size_px=128).mask
     by_number = Image.fromarray(labels)
     by_colour = Image.fromarray(masks.colour(labels))
     with_palette = Image.fromarray(labels)

@@ -52,7 +52,7 @@ def test_a_cluster_writes_the_files_of_the_local_pool(scheduler, folders, tmp_pa
     photo.write_bytes(photo.read_bytes()[:200])
     monkeypatch.chdir(tmp_path)
     for name, workers in (("local", ["--workers", "2"]), ("cluster", ["--scheduler", str(file)])):
-        assert main(["synthetic", f"{name}/drawn", "--num", "40", "--size", "32", *workers]) == 0
+        assert main(["people", f"{name}/people", "--num", "40", "--size", "32", *workers]) == 0
         assert main(["pairs", folders.name, f"{name}/pairs", "--size", "32", *workers]) == 0
         main(["doctor", folders.name, "--fix", f"{name}/mended", *workers])
     assert contents(tmp_path / "local") == contents(tmp_path / "cluster")
@@ -65,6 +65,6 @@ def test_a_cluster_writes_the_files_of_the_local_pool(scheduler, folders, tmp_pa
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "host", "host:port", "no/such/file.json"])
 def test_a_scheduler_that_does_not_answer_gets_one_line(address, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(cluster, "CONNECT_S", 1.0)
-    line = refused(capsys, "synthetic", tmp_path / "out", "--num", 9, "--scheduler", address)
+    line = refused(capsys, "people", tmp_path / "out", "--num", 9, "--scheduler", address)
     assert f"no Dask scheduler with workers at {address}" in line and "docs/data.md" in line
     assert not (tmp_path / "out").exists()

@@ -346,9 +346,9 @@ def unpaired(tmp_path, sketches, photos, **options):
 
 @pytest.fixture(scope="module")
 def drawn():
-    from data_prep.procedural_faces.synthetic import draw_face
+    from tests.people import person
 
-    faces = [draw_face(n, size_px=48) for n in range(24)]
+    faces = [person(n, size_px=48) for n in range(24)]
     return [np.repeat(f.sketch[..., None], 3, axis=2) for f in faces], [f.photo for f in faces]
 
 

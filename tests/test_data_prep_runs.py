@@ -1,4 +1,4 @@
-"""data_prep: drawn faces, stopping and going on, and what bad inputs get."""
+"""data_prep: sets of faces, stopping and going on, and what bad inputs get."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ import torch
 from PIL import Image
 
 import data_prep.make.write
-from data_prep import Recipe, make_pairs, make_synthetic
+from data_prep import Recipe, make_pairs, make_people
 from data_prep.__main__ import main
 from data_prep.make.parallel import run_jobs
+from data_prep.make.synthetic_set import make_synthetic
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils.pictures import images
 from tests.test_data_prep import NUM, by_split, contents, read
@@ -38,7 +39,7 @@ def refused(capsys, *arguments: object) -> str:
     return lines[0]
 
 
-# Drawn faces
+# Drawn faces, and people
 
 
 def test_synthetic_set(tmp_path, monkeypatch):
@@ -62,9 +63,9 @@ def test_synthetic_set(tmp_path, monkeypatch):
 
 def test_the_number_of_workers_does_not_matter(tmp_path):
     for workers in (1, 3):
-        make_synthetic(tmp_path / str(workers), num=48, size_px=32, seed=5, workers=workers)
+        make_people(tmp_path / str(workers), 48, 32, seed=5, sketches="mixture", workers=workers)
     assert contents(tmp_path / "1") == contents(tmp_path / "3")
-    make_synthetic(tmp_path / "other", num=48, size_px=32, seed=6)
+    make_people(tmp_path / "other", 48, 32, seed=6, sketches="mixture")
     assert contents(tmp_path / "other") != contents(tmp_path / "1")
 
 
@@ -91,7 +92,7 @@ def stop_after(monkeypatch, number: int, error: BaseException) -> list[Path]:
 def test_dry_run_writes_nothing(folders, tmp_path, capsys):
     before = contents(tmp_path)
     assert main(["pairs", str(folders), str(tmp_path / "out"), "--dry-run"]) == 0
-    assert main(["synthetic", str(tmp_path / "faces"), "--num", "3", "--dry-run"]) == 0
+    assert main(["people", str(tmp_path / "faces"), "--num", "3", "--dry-run"]) == 0
     assert (
         contents(tmp_path) == before
         and not (tmp_path / "out").exists()
@@ -122,7 +123,7 @@ def test_sigkill_leaves_no_manifest_and_the_next_run_completes(tmp_path):
         sys.executable,
         "-m",
         "data_prep",
-        "synthetic",
+        "people",
         str(tmp_path / "out"),
         "--num",
         "24",
@@ -141,9 +142,9 @@ def test_sigkill_leaves_no_manifest_and_the_next_run_completes(tmp_path):
     assert not (tmp_path / "out" / "manifest.csv").exists()
     begun = len(list(photos.glob("*.png")))
     assert 3 <= begun < 24
-    (photos / ".face-00023.png.abc.part").write_bytes(b"half")
-    make_synthetic(tmp_path / "out", num=24, size_px=32)
-    make_synthetic(tmp_path / "whole", num=24, size_px=32)
+    (photos / ".person-0024.png.abc.part").write_bytes(b"half")
+    make_people(tmp_path / "out", 24, 32)
+    make_people(tmp_path / "whole", 24, 32)
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 

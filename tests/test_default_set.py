@@ -48,7 +48,7 @@ def test_auto_is_drawn_in_the_fast_profile_or_without_a_network_and_says_why(
 ):
     made = read_manifest(s2f_series.make_default(alone / "fast", profile="fast", progress=False))
     assert made.settings["source"] == "synthetic" and "drawn by code" in capsys.readouterr().out
-    monkeypatch.setitem(data_prep.make.synthetic_set.PROFILES, "demo", {"num": 12, "size_px": 64})
+    monkeypatch.setitem(data_prep.make.profiles.PROFILES, "demo", {"num": 12, "size_px": 64})
     made = read_manifest(s2f_series.make_default(alone / "set", profile="demo", progress=False))
     assert made.settings["source"] == "synthetic"
     said = capsys.readouterr().out
@@ -58,7 +58,7 @@ def test_auto_is_drawn_in_the_fast_profile_or_without_a_network_and_says_why(
 
 def test_portraits_at_hand_are_taken_without_governors(alone, collection, monkeypatch, capsys):
     monkeypatch.setenv("S2F_PORTRAITS", str(collection))
-    monkeypatch.setitem(data_prep.make.synthetic_set.PROFILES, "demo", {"num": 12, "size_px": 64})
+    monkeypatch.setitem(data_prep.make.profiles.PROFILES, "demo", {"num": 12, "size_px": 64})
     made = read_manifest(s2f_series.make_default(alone / "set", profile="demo", progress=False))
     assert len(made.pairs) == 320 and not [
         row for row in made.pairs if row.id.startswith("governors")
@@ -102,7 +102,7 @@ def test_a_few_photos_are_portraits_of_the_test_split_drawn_faces_or_a_sets_own(
     assert (s2f_series.default_photos(3, profile="fast", size_px=64) == drawn).all()
     with pytest.raises(data_prep.DataError):
         s2f_series.default_photos(3, "portraits")
-    own = data_prep.make_synthetic(alone / "own", 20, 64, progress=False)
+    own = data_prep.make_people(alone / "own", 20, 64, sketches="pencil", progress=False)
     assert s2f_series.default_photos(5, own.parent).shape == (
         2,
         256,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from data_prep.procedural_faces.synthetic import draw_face
+from tests.people import person
 from s2f_utils.pictures.degradations import (
     PUBLISHED,
     STRENGTHS,
@@ -18,7 +18,7 @@ from s2f_utils.pictures.degradations import (
     stages,
 )
 
-PHOTO = draw_face(0, size_px=256, seed=3).photo
+PHOTO = person(0, size_px=256).photo
 NOTHING = Degradation((1e-3, 1e-3), 0.0, 1.0, 0.0, 100)
 
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from data_prep import make_synthetic
+from data_prep import make_people
 from s2f_studio import cli
 from tests.test_cli import TINY
 from tests.test_packaging import ROOT
@@ -19,7 +19,7 @@ from tools import demo_page
 def demo(tmp_path_factory):
     """A data set with a validation split, and a folder with a short run named after each method."""
     root = tmp_path_factory.mktemp("demo")
-    make_synthetic(root / "data", num=24, size_px=32, progress=False)
+    make_people(root / "data", 24, 32, sketches="pencil", progress=False)
     runs, data = root / "runs", str(root / "data")
     named = ["--name", "pix2pix-demo"]
     command = ["train", "pix2pix", "--data", data, "--runs", str(runs), *named, *TINY]

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils import weights
 from s2f_utils.methods import diffusion
 from s2f_utils.networks import denoiser
 from s2f_utils.pictures import images, sketches
+from tests.people import person
 
 METHODS = tuple(denoiser.TRAINED)
 
 
 def drawn_faces(num: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Codes of drawn faces, and the ink of their sketches, made as those of the training."""
-    faces = [draw_face(n, size_px=128, seed=991).photo for n in range(num)]
+    faces = [person(n, size_px=128).photo for n in range(num)]
     lines = [
         np.repeat(sketches.make_sketch(face, "pencil")[..., None], 3, axis=2) for face in faces
     ]
@@ -63,7 +63,7 @@ def test_guided_ignores_obeys_and_exaggerates():
 
 
 def test_a_code_holds_the_photo_in_half_as_many_numbers():
-    photos = images.to_tensor(np.stack([draw_face(n, size_px=64).photo for n in range(4)]))
+    photos = images.to_tensor(np.stack([person(n, size_px=64).photo for n in range(4)]))
     codes = denoiser.encode(photos)
     assert codes.shape == (4, 6, 32, 32)
     again = denoiser.decode(codes)

@@ -9,12 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
-from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils import networks
 from s2f_utils.infer import pasting, restorers
 from s2f_utils.infer.enhance import Restorer, enhance
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import faces
+from tests.people import person
 
 SIZE_PX = 128
 
@@ -140,7 +140,7 @@ WHITE, ONE_COLOUR = torch.tensor([50.0, 50.0, 50.0]), torch.tensor([1.0, -1.0, -
 def test_a_failure_raises_and_the_input_is_not_handed_back(value):
     colour = torch.as_tensor(value).expand(3).view(1, 3, 1, 1)
     fails = restorer(lambda x: colour.expand_as(x) + (0.1 * x if value is WHITE else 0 * x))
-    photo = draw_face(1, size_px=200, seed=1)
+    photo = person(1, size_px=200)
     found = [faces.Face(photo.landmarks, (40, 40, 80, 80), 1.0, "points")]
     with pytest.raises(
         ValueError,
@@ -157,7 +157,7 @@ def test_the_noise_is_fixed_by_the_seed_and_the_global_generator_is_left_alone()
     for layer in (net.stylegan_decoder.style_conv1, *net.stylegan_decoder.style_convs):
         layer.weight.fill_(1.0)  # of the noise
     noisy = restorers.restorer_of(net.eval(), torch.device("cpu"), ModelInfo(name="noisy"))
-    photo = draw_face(1, size_px=200, seed=1)
+    photo = person(1, size_px=200)
     found = [faces.Face(photo.landmarks, (40, 40, 80, 80), 1.0, "points")]
     before = torch.get_rng_state()
     first, second = (enhance(photo.photo, noisy, found=found, seed=seed).image for seed in range(2))

@@ -12,7 +12,6 @@ import pytest
 
 import s2f_studio
 from data_prep import DataError, add_landmarks, make_pairs
-from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio import shipped
 from s2f_studio.attributes import ATTRIBUTES
 from s2f_studio.drawings import prepare as drawings
@@ -21,6 +20,7 @@ from s2f_studio.faces.shaped import attributes_in, read_points
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import images, mesh
 from s2f_utils.pictures.faces import alignment, warp
+from tests.people import person
 
 NUM = 6
 
@@ -33,7 +33,7 @@ def pairs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pairs")
     lines = [",".join([*COLUMNS, "smile", "age", "hat"])]
     for n in range(NUM):
-        face = draw_face(n + 3, size_px=256)
+        face = person(n + 3, size_px=256)
         matrix = alignment(face.landmarks, 256)
         images.save(folder / f"p{n}.png", warp(face.photo, matrix, 256))
         drawn = np.repeat(face.sketch[..., None], 3, axis=2)

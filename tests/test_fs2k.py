@@ -20,11 +20,11 @@ from data_prep.check import diagnose, run_doctor
 from data_prep.layouts import fs2k
 from data_prep.layouts.layout import LayoutOptions
 from data_prep.layouts.tree import scan
-from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils.data import COLUMNS, DataError, read_manifest, stores, terms_of
 from s2f_utils.metrics.evaluation import Evaluation, load_pairs
 from s2f_utils.pictures import duplicates, faces, images
 from s2f_utils.pictures.sketches import contour
+from tests.people import person
 from tests.shared import needs_shared, shared
 from tests.test_layouts import drawn, put_fs2k  # noqa: F401 - drawn is a fixture
 
@@ -120,13 +120,13 @@ def tight(photo, left, top, side):
 
 
 def test_a_print_is_of_the_source_and_is_handed_on(tmp_path):
-    photo = draw_face(3, size_px=160).photo
+    photo = person(3, size_px=160).photo
     own, source = (duplicates.Hashes.of(tight(photo, *box)) for box in ((0, 0, 160), (20, 15, 120)))
     assert duplicates.Hashes.from_note(own.as_note()).phash == own.phash
     np.testing.assert_array_equal(
         duplicates.Hashes.from_note(own.as_note()).thumbnail, own.thumbnail
     )
-    other = duplicates.Hashes.of(draw_face(4, size_px=160).photo)
+    other = duplicates.Hashes.of(person(4, size_px=160).photo)
     cut = {duplicates.SOURCE_NOTE: own.as_note()}
     seen = [
         duplicates.hashes_of({}, own),
@@ -142,7 +142,7 @@ def test_a_print_is_of_the_source_and_is_handed_on(tmp_path):
 def test_leaks_that_alignment_hides_are_found_dropped_refused_and_seen_by_the_doctor(tmp_path):
     """The same photo in both splits, but the face is found at another place the second time."""
     for n in range(14):
-        face = draw_face(0 if n == 13 else n, size_px=160)
+        face = person(0 if n == 13 else n, size_px=160)
         for side, picture in (("sketches", face.sketch), ("photos", face.photo)):
             images.save(
                 tmp_path / "raw" / ("test" if n > 9 else "train") / side / f"{n:02d}.png", picture
@@ -215,7 +215,7 @@ def test_one_photo_of_two_sketches_is_no_copy_and_stays(tmp_path):
     left out.
     """
     for n in range(14):
-        face = draw_face({12: 3, 13: 4}.get(n, n), size_px=128)
+        face = person({12: 3, 13: 4}.get(n, n), size_px=128)
         sketch = contour(face.photo) if n == 12 else face.sketch
         for side, picture in (("sketches", sketch), ("photos", face.photo)):
             images.save(tmp_path / "raw" / "train" / side / f"{n:02d}.png", picture)

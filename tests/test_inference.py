@@ -12,7 +12,6 @@ import pytest
 import torch
 
 import s2f_studio
-from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio.answers import translate
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.request import DrawingRequest
@@ -22,6 +21,7 @@ from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.networks.network import generate
 from s2f_utils.pictures import images
+from tests.people import person
 
 
 @pytest.fixture()
@@ -180,9 +180,9 @@ def test_python_answers_a_path_or_an_array_by_any_model(generator_file, tmp_path
     square = drawings.prepare(drawing).image  # cleaned and aligned on the way
     model = s2f.load("sketch-to-photo", "cpu")
     assert np.array_equal(face, model.translate(square, seed=3, preview=True))
-    sketch = face_for(draw_face(3, size_px=300).photo, direction="photo-to-sketch")
+    sketch = face_for(person(3, size_px=300).photo, direction="photo-to-sketch")
     assert sketch.shape == (256, 256, 3)
-    labels = draw_face(3, size_px=256).mask
+    labels = person(3, size_px=256).mask
     assert face_for(labels, model="map-to-face-128", seed=1).shape == (128, 128, 3)
     with pytest.raises(AttributeError, match="no attribute 'lod'"):
         s2f.lod("sketch-to-photo")

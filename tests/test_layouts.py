@@ -21,8 +21,8 @@ from data_prep.files import size_px
 from data_prep.make.prepare import PairTask, make_pair
 from data_prep.make.recipe import Recipe
 from data_prep.make.write import PHOTO, SKETCH
-from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils.pictures import faces, images, masks
+from tests.people import person
 from tests.test_data_prep import by_split, put, read
 
 SIZE = 128
@@ -30,7 +30,7 @@ SIZE = 128
 
 @pytest.fixture(scope="module")
 def drawn():
-    return [draw_face(index, size_px=SIZE) for index in range(16)]
+    return [person(index, size_px=SIZE) for index in range(16)]
 
 
 def ppm(photo):
@@ -41,13 +41,13 @@ def ppm(photo):
 
 def put_feret(root, drawn):
     """Colour FERET: fa and fb of five people, other poses, and the smaller copies of the same."""
-    for person in range(5):
+    for who in range(5):
         for shot, pose in enumerate(("fa", "fb", "pl", "qr")):
-            name = f"{person:05d}_9308{shot + 10}_{pose}.ppm.bz2"
+            name = f"{who:05d}_9308{shot + 10}_{pose}.ppm.bz2"
             for folder in ("images", "smaller"):
-                path = root / "dvd1" / "data" / folder / f"{person:05d}" / name
+                path = root / "dvd1" / "data" / folder / f"{who:05d}" / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(bz2.compress(ppm(drawn[2 * person + shot % 2].photo)))
+                path.write_bytes(bz2.compress(ppm(drawn[2 * who + shot % 2].photo)))
     return root
 
 
@@ -221,7 +221,7 @@ def test_a_photo_without_a_face_is_left_out_or_guessed_with_a_warning(tmp_path, 
 
 
 def test_points_by_hand(tmp_path, drawn, capsys):
-    photo = draw_face(1, size_px=200)
+    photo = person(1, size_px=200)
     images.save(tmp_path / "src" / "photos" / "a.png", photo.photo)
     images.save(tmp_path / "src" / "photos" / "b.png", np.full((200, 200, 3), 90, np.uint8))
     mouth = photo.landmarks[3:].mean(axis=0)
@@ -274,15 +274,12 @@ def test_options_that_contradict_each_other(folders, tmp_path, capsys, options, 
 
 
 def test_a_person_with_a_folder_is_in_one_split_in_every_layout(tmp_path, drawn, capsys):
-    for person in range(6):
+    for who in range(6):
         for shot in range(3):
             folder = (
-                tmp_path
-                / "src"
-                / f"person{person}"
-                / ("second day" if (person, shot) == (5, 2) else "")
+                tmp_path / "src" / f"person{who}" / ("second day" if (who, shot) == (5, 2) else "")
             )
-            images.save(folder / f"{shot}.png", drawn[(person + shot) % 16].photo)
+            images.save(folder / f"{shot}.png", drawn[(who + shot) % 16].photo)
     recipe = Recipe(size_px=32, styles=("pencil",))
     rows = read(make_pairs(tmp_path / "src", tmp_path / "out", recipe=recipe).parent)
     assert {row["identity"] for row in rows} == {f"person{n}" for n in range(6)}

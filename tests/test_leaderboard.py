@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 
 import data_prep
-from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio.cli.main import main
 from s2f_utils import metrics
 from s2f_utils.data import DataError, read_manifest
 from s2f_utils.metrics import evaluation, leaderboard
 from s2f_utils.pictures import images
+from tests.people import person
 
 SIZE = 64
 
@@ -31,7 +31,7 @@ SIZE = 64
 def data(tmp_path_factory):
     root = tmp_path_factory.mktemp("board") / "raw"
     for n in range(30):
-        face = draw_face(n, size_px=SIZE)
+        face = person(n, size_px=SIZE)
         split = "test" if n < 12 else "train"
         images.save(root / split / "sketches" / f"p{n:02d}.png", face.sketch)
         images.save(root / split / "photos" / f"p{n:02d}.png", face.photo)
@@ -267,7 +267,7 @@ def test_a_photo_that_making_the_set_found_in_training_is_refused(data, tmp_path
 
 def test_padded_pictures_are_scored_inside_their_padding(tmp_path):
     for n in range(12):
-        face = draw_face(n, size_px=96)
+        face = person(n, size_px=96)
         for side, picture in (("sketches", face.sketch), ("photos", face.photo)):
             images.save(tmp_path / "raw" / side / f"{n:02d}.png", picture[:, 12:84])
     data = data_prep.make_pairs(

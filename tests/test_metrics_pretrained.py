@@ -20,9 +20,9 @@ NAMES = ("perceptual", "frechet", "precision", "recall")
 
 @pytest.fixture(scope="module")
 def faces():
-    from data_prep.procedural_faces.synthetic import draw_face
+    from tests.people import person
 
-    return [draw_face(index, size_px=64, seed=5).photo for index in range(12)]
+    return [person(index, size_px=64).photo for index in range(12)]
 
 
 @pytest.fixture(scope="module")

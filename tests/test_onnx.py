@@ -24,7 +24,6 @@ onnx = pytest.importorskip(
 
 
 import s2f_studio  # noqa: E402
-from data_prep.procedural_faces.synthetic import draw_face  # noqa: E402
 from s2f_studio import loading, shipped  # noqa: E402
 from s2f_studio.cli import main  # noqa: E402
 from s2f_studio.codes import NUM_DIRECTIONS, text_of  # noqa: E402
@@ -42,6 +41,7 @@ from s2f_utils.networks import checkpoints  # noqa: E402
 from s2f_utils.networks.info import ModelInfo  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
 from s2f_utils.weights.compact import expanded, tensors_of  # noqa: E402
+from tests.people import person  # noqa: E402
 
 LEVELS = 2  # of 255: what answers may differ by
 ROOT = Path(__file__).resolve().parents[1]
@@ -210,7 +210,7 @@ def as_pytorch(made, model, picture: np.ndarray, least: float) -> None:
 @pytest.mark.parametrize("name", ["sketch-to-face-128", "map-to-face-128"])
 def test_faces_by_their_styles_are_pytorchs(name):
     model, made = infer.load(name, "cpu", engine="torch"), infer.load(name, engine="onnx")
-    face = draw_face(3, size_px=128)
+    face = person(3, size_px=128)
     picture = (
         face.mask if model.info.reads == "map" else np.repeat(face.sketch[..., None], 3, axis=2)
     )
@@ -232,7 +232,7 @@ def test_faces_are_restored_as_in_pytorch_and_by_the_command_line(tmp_path):
     ours, along = (
         restorers.load("restorer-256", "cpu", engine=engine) for engine in ("torch", "onnx")
     )
-    face = draw_face(2, size_px=256).photo
+    face = person(2, size_px=256).photo
     for seed in (0, 7):
         wanted = ours.restore(face, seed)
         assert apart(wanted, face) > 20 and apart(along.restore(face, seed), wanted) <= LEVELS
@@ -273,7 +273,7 @@ def test_a_restorer_whose_decoder_is_a_stylegan2_answers_as_in_pytorch(tmp_path)
     path = checkpoints.save_generator(tmp_path / "g.safetensors", net, meta)
     own = restorers.load(path, "cpu")
     made = restorers.load(export(own, tmp_path / "out"))
-    face = draw_face(2, size_px=32).photo
+    face = person(2, size_px=32).photo
     wanted = [own.restore(face, seed) for seed in (0, 7)]
     assert apart(*wanted) > 2 * LEVELS
     for seed, one in zip((0, 7), wanted, strict=True):
@@ -465,7 +465,7 @@ def without_the_rest(*command, cwd: Path) -> subprocess.CompletedProcess:
 @pytest.mark.slow
 def test_answers_need_nothing_of_the_rest(generator_file, shipped, tmp_path):
     images.save(tmp_path / "drawing.png", drawn("plain-man"))
-    photo = draw_face(3, size_px=256).photo
+    photo = person(3, size_px=256).photo
     images.save(tmp_path / "photo.png", photo)
     for command in (
         ("translate", "drawing.png", "--out", "made"),

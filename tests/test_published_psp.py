@@ -11,12 +11,12 @@ import pytest
 import torch
 from PIL import Image
 
-from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio import cli
 from s2f_utils import infer, networks, weights
 from s2f_utils.pictures import images
 from s2f_utils.weights import sha256_of
 from tests import reference
+from tests.people import person
 
 STYLES = 18
 FIRST = "encoder.input_layer.0.weight"
@@ -76,7 +76,7 @@ def published(request, filled, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_from_a_name_to_a_picture(published, tmp_path, capsys):
-    face = draw_face(3, size_px=256)
+    face = person(3, size_px=256)
     given = face.mask if published == "psp-map" else np.repeat(face.sketch[..., None], 3, axis=2)
     Image.fromarray(given).save(tmp_path / "given.png")
     asked = [

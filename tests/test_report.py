@@ -12,7 +12,6 @@ import pytest
 import torch
 
 import data_prep
-from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio.cli.main import main
 from s2f_utils import metrics, networks, runtime
 from s2f_utils.data import DataError, Manifest, read_manifest
@@ -22,13 +21,14 @@ from s2f_utils.infer.translator import Translator
 from s2f_utils.metrics import evaluation
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import images
+from tests.people import person
 from tests.test_cli import TINY
 
 
 def drawn_set(root, num_faces, num_test):
     """A data set of drawn faces of 32 px, without a validation split."""
     for n in range(num_faces):
-        face, split = draw_face(n, size_px=32), "test" if n < num_test else "train"
+        face, split = person(n, size_px=32), "test" if n < num_test else "train"
         images.save(root / "raw" / split / "sketches" / f"p{n}.png", face.sketch)
         images.save(root / "raw" / split / "photos" / f"p{n}.png", face.photo)
     made = data_prep.make_pairs(

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio import cli
 from s2f_utils import networks, weights
 from s2f_utils.infer import restorers
 from s2f_utils.infer.enhance import with_colours_of
 from s2f_utils.pictures import images
 from tests import test_download
+from tests.people import person
 
 SIZE_PX = 32
 SMALL = {"size_px": SIZE_PX, "narrow": 0.0625, "num_style_feat": 16, "num_mlp": 1}
@@ -74,7 +74,7 @@ def test_a_published_restorer_is_fetched_by_name_and_restores(offered, capsys):
     assert "non-commercial use only" in capsys.readouterr().err, (
         "its terms are said before it is fetched"
     )
-    crop = draw_face(0, size_px=SIZE_PX, seed=1).photo
+    crop = person(0, size_px=SIZE_PX).photo
     assert restorer.restore(crop).shape == crop.shape and restorer.size_px == SIZE_PX
     assert [path.name for path in folder.iterdir()] == ["GFPGANv1.4.pth"]
     offered("missing")  # it is here: nothing is asked for again

@@ -11,11 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
-from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio import cli
 from s2f_utils import infer, networks
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images, masks
+from tests.people import person
 
 SMALL = {"size_px": 32, "style_dim": 16, "num_mlp": 2, "width": 16, "channel_multiplier": 1.0}
 
@@ -43,7 +43,7 @@ def load(tmp_path_factory):
 
 
 def test_many_answers_keep_the_layers_that_are_not_mixed(load):
-    model, face = load("sketch"), draw_face(3, size_px=64)
+    model, face = load("sketch"), person(3, size_px=64)
     found = model.encode(np.repeat(face.sketch[..., None], 3, 2))
     assert found.shape == (1, 8, 16) and model.num_layers == 8 and model.info.size_px == 32
     eight = model.variants(found, 8, seed=1)
@@ -78,7 +78,7 @@ def test_truncation_and_styles_of_two_faces_mixed(load):
 
 
 def test_a_map_is_read_as_numbers_or_in_its_colours(load):
-    model, face = load("map"), draw_face(3, size_px=64)
+    model, face = load("map"), person(3, size_px=64)
     numbers = model.encode(face.mask)
     assert np.array_equal(numbers, model.encode(masks.colour(face.mask)))
     assert np.array_equal(
@@ -154,7 +154,7 @@ def test_a_pickle_is_never_opened(tmp_path):
 def test_faces_on_the_command_line(load, tmp_path, capsys):
     for reads in ("", "sketch", "map", "sketch and map"):
         load(reads)
-    face, out = draw_face(5, size_px=64), tmp_path / "out"
+    face, out = person(5, size_px=64), tmp_path / "out"
     Image.fromarray(face.sketch).save(tmp_path / "drawing.png")
     Image.fromarray(face.mask).save(tmp_path / "map.png")
     Image.fromarray(face.photo).save(tmp_path / "photo.png")
@@ -188,7 +188,7 @@ def test_faces_on_the_command_line(load, tmp_path, capsys):
 def test_sliders_over_the_answers_to_one_drawing(load):
     from s2f_utils.notebook import face_sliders
 
-    model, face = load("sketch"), draw_face(3, size_px=64)
+    model, face = load("sketch"), person(3, size_px=64)
     drawing = np.repeat(face.sketch[..., None], 3, 2)
     own = model.encode(drawing)
     box = face_sliders(model, own, drawing)

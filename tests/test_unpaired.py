@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import data_prep
-from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils.data import SPLITS, read_manifest
 from s2f_utils.pictures import images
+from tests.people import person
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +20,10 @@ def sources(tmp_path_factory):
     """
     root = tmp_path_factory.mktemp("piles")
     for n in range(12):
-        images.save(root / "drawings" / f"{n}.png", draw_face(n, size_px=96 + 8 * (n % 3)).sketch)
+        images.save(root / "drawings" / f"{n}.png", person(n, size_px=96 + 8 * (n % 3)).sketch)
     for n in range(10):
         folder = root / "portraits" / ("test" if n < 3 else "train")
-        images.save(folder / f"{n}.jpg", draw_face(100 + n, size_px=128).photo)
+        images.save(folder / f"{n}.jpg", person(100 + n, size_px=128).photo)
     return root
 
 

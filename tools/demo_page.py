@@ -40,7 +40,7 @@ METHODS = {  # title, and what is special about it
     "psp": (
         "pSp",
         "The generator, a StyleGAN2, paints faces already; what learns is an encoder that finds the"
-        " styles for a drawing.",
+        " styles for a drawing. It begins as that of sketch-to-face-128.",
     ),
 }
 HEAD = """<!DOCTYPE html>
@@ -84,7 +84,7 @@ def page_of(runs: Mapping[str, Path], manifest: Manifest) -> str:
     parts = [
         HEAD,
         "<h1>What <code>make demo</code> trained</h1>",
-        "<p>Three networks learned from faces that are drawn by code, each for a minute at"
+        "<p>Three networks learned from people whom a generator painted, each for a minute at"
         " most. The people shown here are for validation: no network has learned from them.</p>",
         f'<p class="small">{escape(images.GENERATED_NOTE)}</p>',
     ]

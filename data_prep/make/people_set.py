@@ -19,8 +19,17 @@ from data_prep import hand_sketches
 from data_prep.files import TABLES
 from data_prep.make.parallel import Workers
 from data_prep.make.portraits import SIZE_PX, STORED_PER_PX
-from data_prep.make.synthetic_set import digest_of_code, profile_of
-from data_prep.make.write import MASK, PHOTO, SKETCH, Item, Prepared, SetPlan, write_set
+from data_prep.make.profiles import profile_of
+from data_prep.make.write import (
+    MASK,
+    PHOTO,
+    SKETCH,
+    Item,
+    Prepared,
+    SetPlan,
+    digest_of_code,
+    write_set,
+)
 from data_prep.messages import describe_counts, say
 from data_prep.portrait import Portrait
 from s2f_utils.data import SPLITS, DataError
@@ -145,8 +154,10 @@ def make_people(
     manifest with a column for each label.
 
     num, size_px: how many, and their height and width, 32 to 512; None: the profile's, at most all.
-    sketches, degree, seed: as in `SketchStyle`. profile, workers, dry_run, progress: as of
-    `make_synthetic`. A person's split is the same in every set.
+    sketches, degree, seed: as in `SketchStyle`. profile: "full", "demo" or "fast"; None: the
+    environment's S2F_PROFILE, else "demo". workers: as of `make_pairs`. dry_run: say what would be
+    done, write nothing. progress: show the bar and say what is done. A person's split is the same
+    in every set.
 
     Returns the manifest's path. What an interrupted call left is continued. Raises DataError (a
     ValueError) for impossible options or a folder that holds something else, and OSError when the

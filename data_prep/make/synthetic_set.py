@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 from pathlib import Path
-from types import ModuleType
 
 from data_prep.make.parallel import Workers
-from data_prep.make.write import MASK, PHOTO, SKETCH, Item, Prepared, SetPlan, write_set
+from data_prep.make.profiles import profile_of
+from data_prep.make.write import (
+    MASK,
+    PHOTO,
+    SKETCH,
+    Item,
+    Prepared,
+    SetPlan,
+    digest_of_code,
+    write_set,
+)
 from data_prep.messages import describe_counts, say
 from s2f_utils.data import DataError
 
 TEST_SHARE, VAL_SHARE = 0.1, 0.05
-# How many faces a profile draws, and how large.
-PROFILES: dict[str, dict[str, int]] = {
-    "full": {"num": 2_000, "size_px": 256},
-    "demo": {"num": 1_600, "size_px": 128},
-    "fast": {"num": 24, "size_px": 64},
-}
 
 
 def draw_pictures(index: int, size_px: int, seed: int) -> Prepared:
@@ -89,33 +91,8 @@ def make_synthetic(
     return write_set(Path(out), plan, workers=workers, progress=progress, dry_run=dry_run)
 
 
-def profile_of(name: str | None) -> tuple[str, dict[str, int]]:
-    """A profile's name, with its number and size of faces;
-    a name given here counts more than the environment's.
-    """
-    from s2f_utils.runtime import ConfigError, profile_name
-
-    try:
-        name = name or profile_name()
-    except ConfigError as error:
-        raise DataError(str(error)) from None
-    if name not in PROFILES:
-        raise DataError(f"there is no profile {name!r}: the profiles are {', '.join(PROFILES)}")
-    return name, PROFILES[name]
-
-
 def _splits(num: int) -> list[str]:
     """Training first, then validation, then testing; a set of one or two has no validation."""
     num_test = min(num - 1, max(1, round(TEST_SHARE * num)))
     num_val = min(num - 1 - num_test, max(1, round(VAL_SHARE * num))) if num > 2 else 0
     return ["train"] * (num - num_test - num_val) + ["val"] * num_val + ["test"] * num_test
-
-
-def digest_of_code(module: ModuleType) -> str:
-    """A fingerprint of a module's folder, the code that draws:
-    another version does not go on with a set.
-    """
-    digest = hashlib.sha256()
-    for source in sorted(Path(module.__file__).parent.rglob("*.py")):
-        digest.update(source.read_text(encoding="utf-8").encode())
-    return digest.hexdigest()

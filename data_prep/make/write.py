@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import hashlib
 import json
 import os
 import platform
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -381,3 +383,13 @@ def settings_in(path: Path, advice: str = ADVICE) -> dict[str, Any]:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError):
         raise DataError(f"{printable(path)}: damaged: {advice}") from None
+
+
+def digest_of_code(module: ModuleType) -> str:
+    """A fingerprint of a module's folder, the code that draws: another version does not continue a
+    set.
+    """
+    digest = hashlib.sha256()
+    for source in sorted(Path(module.__file__).parent.rglob("*.py")):
+        digest.update(source.read_text(encoding="utf-8").encode())
+    return digest.hexdigest()

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep.procedural_faces import synthetic
 from s2f_studio.drawings import prepare as drawings
 from s2f_utils.pictures import images
 from tests import hostile
+from tests.people import person
 
 pytest.importorskip("playwright")
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -513,7 +513,7 @@ def test_an_upload_becomes_the_drawing_and_its_crop_is_moved_by_hand(page):
 
 @pytest.mark.parametrize("how", ["paste", "drop"])
 def test_a_picture_is_pasted_and_dropped(page, how):
-    face = synthetic.draw_face(5 if how == "paste" else 6, size_px=256)
+    face = person(5 if how == "paste" else 6, size_px=256)
     content = base64.b64encode(images.png_of(face.sketch)).decode()
     code = """([how, content]) => {
       const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0));
@@ -560,7 +560,7 @@ def test_of_what_has_no_face_one_is_made_only_when_somebody_insists(page):
 
 def test_a_photo_among_drawings_is_offered_the_other_way(page):
     page.expected.append(422)
-    photo = synthetic.draw_face(8, size_px=256).photo
+    photo = person(8, size_px=256).photo
     upload(page, images.png_of(photo))
     offer = page.get_by_role("button", name="This is a photo")
     anyway = page.get_by_role("button", name="Take it without a face")

@@ -15,7 +15,6 @@ import numpy as np
 from data_prep import hand_sketches
 from data_prep.make.parallel import Workers
 from data_prep.make.portraits import SIZE_PX, PortraitFile, PortraitSet, digest_of
-from data_prep.make.synthetic_set import digest_of_code
 from data_prep.make.with_landmarks import HAIR, PERSON
 from data_prep.make.write import (
     MASK,
@@ -25,6 +24,7 @@ from data_prep.make.write import (
     Part,
     Prepared,
     SetPlan,
+    digest_of_code,
     write_set,
 )
 from data_prep.messages import describe_counts, say
@@ -79,7 +79,7 @@ def make_scribbles(
     twice, those of the split test not at all. drawings: of each face; the n-th is
     between (n - 1) / drawings and n / drawings crude. size_px: of the pictures, 32 to 256.
     points, labels: as in `portraits.portraits_in`. workers, dry_run, progress: as in
-    `make_synthetic`.
+    `data_prep.make_people`.
 
     The set has photos, sketches, masks (background, skin for all of the person, hair), and points:
     the drawing's in the column points, the photo's in photo_points, (164, 2) in pixels of size_px,
