@@ -284,7 +284,6 @@ OPTIONS = {
         {"norm": "instance", "gan_loss": "vanilla"},
     ],
     "cyclegan": [{"discriminator": "projected", "size_px": 64, "load_size_px": 64}],
-    "cgan": [{"lambda_l1": 1.0}],
     "stylegan2": [{"discriminator": "projected", "size_px": 64, "load_size_px": 64}],
     "psp": [
         {"perceptual": "efficientnet", "lambda_gan": 0.1, "lambda_components": 1.0}
@@ -294,7 +293,7 @@ OPTIONS = {
     "restore": [
         {"perceptual": "efficientnet", "discriminator": "projected", "lambda_components": 1.0}
         | {"size_px": 128, "load_size_px": 128},
-        {"decoder": "prior", "damage": 0.5},
+        {"decoder": "prior"},
     ],
 }
 

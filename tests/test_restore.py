@@ -258,7 +258,6 @@ def test_learning_lowers_the_losses(manifest, tmp_path):
         total_images=640,
         log_every_images=160,
         lambda_gan=0.0,
-        damage=0.3,
         lr_g=4e-3,
         precision="float32",
     )

@@ -626,6 +626,15 @@ def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_p
     del state["config"]["elastic"]  # a run from before there was this setting goes on
     torch.save(state, run.resume_path)
     assert start(tiny, manifest, tmp_path, resume="auto").folder == run.folder
+    for augmentation in ("shared", "none"):  # a setting that was dropped: as it is now, or not
+        state["config"]["augment_disc"] = augmentation
+        torch.save(state, run.resume_path)
+        if augmentation == "shared":
+            assert start(tiny, manifest, tmp_path, resume=run.folder).folder == run.folder
+    with pytest.raises(checkpoints.CheckpointError, match="augment_disc: none there, shared here"):
+        start(tiny, manifest, tmp_path, resume=run.folder)
+    del state["config"]["augment_disc"]
+    torch.save(state, run.resume_path)
     with pytest.raises(checkpoints.CheckpointError, match=r"elastic: 0.0 there, 0.05 here"):
         start(tiny, manifest, tmp_path, resume=run.folder, elastic=0.05)
     fewer = Manifest(

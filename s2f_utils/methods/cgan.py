@@ -5,7 +5,8 @@ Shapes: B pairs in a batch, H = W = size_px.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -17,7 +18,6 @@ from s2f_utils.methods.settings import (
     ConstantShare,
     Flip,
     LearningRate,
-    Live,
     LoadSizePx,
     LossWeight,
     SizePx,
@@ -35,6 +35,8 @@ class CGANConfig(TrainConfig):
     open are DCGAN's.
     """
 
+    dropped: ClassVar[Mapping[str, Any]] = {"lambda_l1": 0.0}
+
     size_px: SizePx = 128
     load_size_px: LoadSizePx = 128
     flip: Flip = 0.0
@@ -49,9 +51,6 @@ class CGANConfig(TrainConfig):
         "vanilla", description="sigmoid: as project 5"
     )
     lambda_gan: LossWeight = Field(1.0, ge=0, description="weight of the adversarial loss")
-    lambda_l1: Annotated[float, Live(0.0, 500.0)] = Field(
-        0.0, ge=0, description="weight of an L1 loss, which project 5 does not have"
-    )
     lr_g: LearningRate = Field(2e-4, gt=0, description="Adam's learning rate for the generator")
     lr_d: LearningRate = Field(2e-4, gt=0, description="Adam's learning rate for the discriminator")
     beta1: float = Field(0.5, description="Adam's momentum")
@@ -111,11 +110,7 @@ class CGAN(Method):
         with frozen(self.net_d), ctx.autocast():
             logits_fake = self.net_d(fake_b)
         self.net_d.train()
-        terms_g = {
-            "loss_gan": Term(
-                losses.adversarial_loss(logits_fake, True, kind), ctx.live["lambda_gan"]
-            ),
-            "loss_l1": Term(losses.l1_loss(fake_b, b), ctx.live["lambda_l1"]),
-        }
+        loss_gan = losses.adversarial_loss(logits_fake, True, kind)
+        terms_g = {"loss_gan": Term(loss_gan, ctx.live["lambda_gan"])}
         ctx.descend(terms_g, self.opt_g)
         return terms_d | terms_g

@@ -7,7 +7,7 @@ Shapes: B pairs in a batch, H = W = size_px.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -36,6 +36,8 @@ from s2f_utils.methods.settings import (
 from s2f_utils.networks import pretrained
 from s2f_utils.networks.resunet import ResUNet
 
+# Of AdamW.
+BETAS, WEIGHT_DECAY = (0.9, 0.99), 0.01
 # Our methods at 128 px, and at the size of a test.
 _SMALL: dict[str, Any] = {
     "size_px": 128,
@@ -59,6 +61,12 @@ class FaithfulConfig(TrainConfig):
     """A residual U-Net that predicts the expected photo: L1 and SSIM, no discriminator. Ours, not
     from a paper.
     """
+
+    dropped: ClassVar[Mapping[str, Any]] = {
+        "beta1": BETAS[0],
+        "beta2": BETAS[1],
+        "weight_decay": WEIGHT_DECAY,
+    }
 
     load_size_px: LoadSizePx = 256
     batch_size: BatchSize = 4
@@ -87,9 +95,6 @@ class FaithfulConfig(TrainConfig):
         description="weight of the L1 distance of pretrained features",
     )
     lr_g: LearningRate = Field(7e-4, gt=0, description="AdamW's learning rate")
-    beta1: float = Field(0.9, description="AdamW's momentum")
-    beta2: float = Field(0.99, description="AdamW's second decay rate")
-    weight_decay: float = Field(0.01, ge=0, description="AdamW's decay of the weights")
     max_norm: float = Field(1.0, ge=0, description="longer gradients are scaled down to this")
 
     def unet_args(self) -> dict[str, Any]:
@@ -135,13 +140,9 @@ class Faithful(Method):
         if config.lambda_perceptual:
             pretrained.check()
         net_g = ResUNet.build(dropout=config.dropout, **config.unet_args())
+        adamw = torch.optim.AdamW
         self.net_g, self.opt_g = self.add(
-            "net_g",
-            net_g,
-            "lr_g",
-            torch.optim.AdamW,
-            betas=(config.beta1, config.beta2),
-            weight_decay=config.weight_decay,
+            "net_g", net_g, "lr_g", adamw, betas=BETAS, weight_decay=WEIGHT_DECAY
         )
 
     @classmethod

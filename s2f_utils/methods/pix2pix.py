@@ -5,7 +5,8 @@ Shapes: B pairs in a batch, H = W = size_px; h, w the discriminator's grid of pa
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -33,6 +34,8 @@ from s2f_utils.networks.unet import UNet
 class Pix2PixConfig(TrainConfig):
     """pix2pix, Isola et al. 2017, with the values of its published PyTorch code."""
 
+    dropped: ClassVar[Mapping[str, Any]] = {"augment_disc": "shared"}
+
     base_filters: int = Field(64, gt=0, description="channels of the U-Net's first level")
     num_downs: int = Field(
         0, description="levels of the U-Net, 5 or more; 0: down to one pixel, as published"
@@ -45,9 +48,6 @@ class Pix2PixConfig(TrainConfig):
     )
     discriminator: Literal["patchgan", "projected"] = Field(
         "patchgan", description="projected: Sauer et al."
-    )
-    augment_disc: Literal["shared", "none"] = Field(
-        "shared", description="augmentation for a projected one"
     )
     disc_filters: int = Field(
         64, gt=0, description="channels of the discriminator's first layer, or of projected heads"
@@ -184,7 +184,7 @@ class Pix2Pix(Method):
         a, b = batch
         with ctx.autocast():
             fake_b = self.net_g(a).float()  # (B, 3, H, W)
-        pair = ProjectedPair(self.net_d, a, b, fake_b, ctx, self.config.augment_disc)
+        pair = ProjectedPair(self.net_d, a, b, fake_b, ctx)
         terms_d = {"loss_d": Term(pair.loss_d())}
         ctx.descend(terms_d, self.opt_d)
         with frozen(self.net_d):

@@ -68,6 +68,7 @@ class RestoreConfig(TrainConfig):
     """GFPGAN, Wang et al. 2021, as in its published "simple" training, from scratch."""
 
     directions: ClassVar[tuple[str, ...]] = (FROM_DEGRADED,)
+    dropped: ClassVar[Mapping[str, Any]] = {"damage": 1.0}
 
     direction: Direction = FROM_DEGRADED
     size_px: SizePx = 512
@@ -100,9 +101,6 @@ class RestoreConfig(TrainConfig):
         description="most channels of a layer of the discriminator, or of projected heads",
     )
     disc_multiplier: float = Field(1.0, gt=0, description="and StyleGAN2's channels from 64 px on")
-    damage: Annotated[float, Live(0.0, 1.0)] = Field(
-        1.0, ge=0, le=1, description="share of the published ranges of degradation"
-    )
     perceptual: Literal["vgg", "discriminator", "efficientnet"] = Field(
         "vgg", description="whose features"
     )
@@ -273,17 +271,15 @@ class Restore(LogisticGAN):
         if self.config.lambda_id:
             network("arcface", self.precision.device)
 
-    def degraded(
-        self, photos: Tensor, damage: float = 1.0, seeds: list[int] | None = None
-    ) -> Tensor:
-        """Photos (B, 3, S, S) in [-1, 1], each degraded at random, on the device;
+    def degraded(self, photos: Tensor, seeds: list[int] | None = None) -> Tensor:
+        """Photos (B, 3, S, S) in [-1, 1], each degraded at random, on the device.
+
         seeds: drawn if None.
         """
         seeds = distributed.randint(0, 2**31, len(photos)).tolist() if seeds is None else seeds
-        ranges = degradations.softer(degradations.PUBLISHED, damage)
         pictures = images.to_uint8(photos)
         with ThreadPoolExecutor(WORKERS) as pool:
-            damaged = list(pool.map(degradations.degrade, pictures, seeds, [ranges] * len(seeds)))
+            damaged = list(pool.map(degradations.degrade, pictures, seeds))
         tensor = images.to_tensor(np.stack(damaged))
         return self.precision.images(to_device(tensor, self.precision.device))
 
@@ -292,7 +288,7 @@ class Restore(LogisticGAN):
         the device. The generator first, as published, then the discriminator, if a loss needs it.
         """
         b = batch.b
-        a = self.degraded(batch.a, ctx.live["damage"])
+        a = self.degraded(batch.a)
         with ctx.autocast():
             fake_b, levels = self.net_g(a, return_rgb=True, randomize_noise=True)
         fake_b = fake_b.float()

@@ -129,6 +129,8 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     directions: ClassVar[tuple[str, ...]] = DIRECTIONS  # those that the method supports
+    # Settings of earlier versions, with the value that every run has now.
+    dropped: ClassVar[Mapping[str, Any]] = {}
 
     direction: Direction = "sketch-to-photo"
     size_px: SizePx = 256

@@ -181,6 +181,10 @@ class Wanted:
         if is_named:
             may_differ |= {"precision", *config.live_ranges()}
         changed = changed_settings(state, config)
+        gone = {name: changed[name] for name in config.dropped if name in changed}
+        if gone and state["method"] == self.resolved.method:
+            what = in_words(gone)
+            return f"has settings that are fixed now ({what}): use the version that began it"
         other = {name: changed[name] for name in sorted(changed.keys() - may_differ)}
         if state["method"] != self.resolved.method or other:
             what = in_words(other) or "another method"

@@ -269,11 +269,12 @@ def hold(folder: Path) -> BaseFileLock:
 
 def changed_settings(state: Mapping[str, Any], config: TrainConfig) -> dict[str, tuple[Any, Any]]:
     """The settings that differ from a saved run's: name → (value there, value here). A setting that
-    was added after that run had its default there.
+    was added after that run had its default there; one that was dropped has its last default here.
     """
+    dropped = config.dropped
     defaults = {name: field.default for name, field in type(config).model_fields.items()}
-    saved = defaults | state["config"]
-    here = config.model_dump()
+    saved = defaults | dropped | state["config"]
+    here = config.model_dump() | dropped
     return {name: (saved[name], here[name]) for name in here if saved[name] != here[name]}
 
 
