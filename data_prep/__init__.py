@@ -9,7 +9,7 @@ which has one is complete.
 
 from __future__ import annotations
 
-from data_prep.make.pairs import make_pairs
+from data_prep.make.pair_set import make_pairs
 from data_prep.make.people_set import People, make_people, people
 from data_prep.make.recipe import Recipe
 from data_prep.make.split import split_by_identity

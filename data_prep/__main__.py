@@ -14,7 +14,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 from data_prep.check.doctor import run_doctor
 from data_prep.fetch.download import fetch_set
 from data_prep.layouts import LAYOUTS, expected_trees
-from data_prep.make.pairs import make_pairs
+from data_prep.make.pair_set import make_pairs
 from data_prep.make.people_set import STYLES, make_people
 from data_prep.make.recipe import Layout, Photos, Recipe, Sketches, SketchSide
 from data_prep.make.split import published

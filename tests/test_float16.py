@@ -11,8 +11,8 @@ from s2f_utils import networks, runtime
 from s2f_utils.methods.logistic import r1_penalty
 from s2f_utils.methods.method import Context, Term
 from s2f_utils.networks.float16 import MOST
-from s2f_utils.networks.stylegan2 import ModulatedConv2d, StyledConv, ToRGB
 from s2f_utils.networks.stylegan2_disc import ConvLayer
+from s2f_utils.networks.stylegan2_gen import ModulatedConv2d, StyledConv, ToRGB
 from s2f_utils.train.config import find_method, resolve
 from tests.steps import take_step
 

@@ -8,7 +8,7 @@ import torch
 
 from s2f_utils import networks
 from s2f_utils.networks import checkpoints
-from s2f_utils.networks.cgan import FirstConvBlock
+from s2f_utils.networks.cgan_net import FirstConvBlock
 from tests import reference
 
 CASES = {

@@ -24,9 +24,9 @@ from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import choosing
 from s2f_studio.page import drawing, page
 from s2f_studio.page.exported import ort
-from s2f_studio.page.exported.export import INDEX, STATIC, export_page
 from s2f_studio.page.exported.facts import facts_of_page, script_of
 from s2f_studio.page.exported.ort import BINARY, PACKAGE, SCRIPT, VERSION, RuntimeMissingError
+from s2f_studio.page.exported.page_folder import INDEX, STATIC, export_page
 from s2f_studio.request import Round
 from s2f_utils import weights
 from s2f_utils.pictures import images, mesh, shape_prior, warping

@@ -19,8 +19,8 @@ import s2f_studio
 from s2f_studio import shipped
 from s2f_studio.codes import STEPS, code_of
 from s2f_studio.page import drawing
-from s2f_studio.page.exported.export import export_page
 from s2f_studio.page.exported.ort import RuntimeMissingError
+from s2f_studio.page.exported.page_folder import export_page
 from s2f_studio.request import DrawingRequest, chosen_text, parse_chosen
 
 NODE = shutil.which("node")

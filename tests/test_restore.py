@@ -24,7 +24,7 @@ from s2f_utils.methods.losses import (
 )
 from s2f_utils.methods.restore import Restore
 from s2f_utils.networks import checkpoints, published
-from s2f_utils.networks.stylegan2 import sft
+from s2f_utils.networks.stylegan2_gen import sft
 from s2f_utils.pictures import images
 from s2f_utils.runtime import ConfigError
 from s2f_utils.train.config import resolve, settings_of

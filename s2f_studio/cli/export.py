@@ -42,7 +42,7 @@ def export(
     if model == PAGE:
         if direction:
             raise ValueError("--direction is for a model: the page takes drawings")
-        from s2f_studio.page.exported.export import export_page
+        from s2f_studio.page.exported.page_folder import export_page
 
         made = export_page(out, ort=ort)
         use = f"open it with 'python -m http.server -d {made}', or put it on any static host"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from s2f_utils import runtime, weights
 from s2f_utils.infer import graphs
-from s2f_utils.infer.finding import find_generator, licence_of
+from s2f_utils.infer.model_files import find_generator, licence_of
 from s2f_utils.infer.styles import StyleModel
 from s2f_utils.infer.translator import Translator
 from s2f_utils.networks.info import (

@@ -23,7 +23,7 @@ from s2f_utils.methods.settings import (
     SizePx,
     TrainConfig,
 )
-from s2f_utils.networks.cgan import CGANGenerator, DenseDiscriminator
+from s2f_utils.networks.cgan_net import CGANGenerator, DenseDiscriminator
 from s2f_utils.networks.network import init_weights
 
 

@@ -31,7 +31,7 @@ from s2f_utils.methods.settings import (
 from s2f_utils.networks.info import DIRECTIONS
 from s2f_utils.networks.network import generate, init_weights
 from s2f_utils.networks.patchgan import PatchGAN
-from s2f_utils.networks.projected import ProjectedDiscriminator
+from s2f_utils.networks.projected_disc import ProjectedDiscriminator
 from s2f_utils.networks.resnet import ResNet
 from s2f_utils.runtime import distributed
 

@@ -27,7 +27,7 @@ from s2f_utils.methods.settings import (
 from s2f_utils.networks import pretrained
 from s2f_utils.networks.network import init_weights
 from s2f_utils.networks.patchgan import PatchGAN
-from s2f_utils.networks.projected import ProjectedDiscriminator
+from s2f_utils.networks.projected_disc import ProjectedDiscriminator
 from s2f_utils.networks.unet import UNet
 
 

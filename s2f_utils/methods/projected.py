@@ -8,7 +8,7 @@ from torch import Tensor
 from s2f_utils.methods.losses import discriminator_loss, generator_loss
 from s2f_utils.methods.method import Context
 from s2f_utils.networks.pretrained import features_of, stride_distance
-from s2f_utils.networks.projected import ProjectedDiscriminator
+from s2f_utils.networks.projected_disc import ProjectedDiscriminator
 from s2f_utils.networks.resampling import resample
 from s2f_utils.runtime import distributed, to_device
 

@@ -51,10 +51,10 @@ from s2f_utils.methods.settings import (
 from s2f_utils.networks import pretrained
 from s2f_utils.networks.gfpgan import GFPGAN
 from s2f_utils.networks.info import FROM_DEGRADED
-from s2f_utils.networks.projected import ProjectedDiscriminator
+from s2f_utils.networks.projected_disc import ProjectedDiscriminator
 from s2f_utils.networks.published import network
-from s2f_utils.networks.stylegan2 import StyleGAN2
 from s2f_utils.networks.stylegan2_disc import StyleGAN2Discriminator
+from s2f_utils.networks.stylegan2_gen import StyleGAN2
 from s2f_utils.pictures import degradations, images
 from s2f_utils.runtime import distributed, to_device
 

@@ -33,9 +33,9 @@ from s2f_utils.methods.settings import (
     TrainConfig,
 )
 from s2f_utils.networks.info import FROM_NOISE
-from s2f_utils.networks.projected import ProjectedDiscriminator
-from s2f_utils.networks.stylegan2 import StyleGAN2 as Generator
+from s2f_utils.networks.projected_disc import ProjectedDiscriminator
 from s2f_utils.networks.stylegan2_disc import StyleGAN2Discriminator
+from s2f_utils.networks.stylegan2_gen import StyleGAN2 as Generator
 from s2f_utils.runtime import distributed, to_device
 
 PATH_DECAY = 0.01  # of the running mean of path lengths

@@ -15,7 +15,7 @@ __all__ = [
     "init_weights",
 ]
 __getattr__ = lazily(
-    dict.fromkeys(__all__, "s2f_utils.networks.registry")
+    dict.fromkeys(__all__, "s2f_utils.networks.by_name")
     | {
         "UnknownNetworkError": "s2f_utils.networks.info",
         "init_weights": "s2f_utils.networks.network",

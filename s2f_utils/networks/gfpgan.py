@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from s2f_utils.networks.info import FROM_DEGRADED, RESTORES, ModelInfo
 from s2f_utils.networks.network import Network
-from s2f_utils.networks.stylegan2 import StyleGAN2
+from s2f_utils.networks.stylegan2_gen import StyleGAN2
 
 
 def _published() -> type[nn.Module]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from s2f_utils.networks.float16 import full_float32, widened, within_float16
 from s2f_utils.networks.info import SCORES, ModelInfo
 from s2f_utils.networks.network import Network
-from s2f_utils.networks.stylegan2 import (
+from s2f_utils.networks.stylegan2_gen import (
     EPS,
     GAIN,
     NUM_HALF,

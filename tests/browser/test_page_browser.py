@@ -26,8 +26,8 @@ from s2f_utils.weights import WeightsError
 pytest.importorskip("playwright")
 sync_api = pytest.importorskip("playwright.sync_api")
 
-from s2f_studio.page.exported.export import export_page  # noqa: E402
 from s2f_studio.page.exported.ort import RuntimeMissingError  # noqa: E402
+from s2f_studio.page.exported.page_folder import export_page  # noqa: E402
 from tests.browser.hands import (  # noqa: E402
     FACE,
     PAPER,

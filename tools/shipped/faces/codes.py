@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from s2f_utils.networks.stylegan2 import StyleGAN2
+from s2f_utils.networks.stylegan2_gen import StyleGAN2
 from tools.shipped import running
 
 SIDE_PX = 64

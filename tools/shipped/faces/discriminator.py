@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from s2f_utils.networks.projected import ProjectedDiscriminator
+from s2f_utils.networks.projected_disc import ProjectedDiscriminator
 
 ENLARGED = 2  # times, so that features see parts at a scale nearer to their own
 # left, top, right, bottom in pictures of 128 px whose eyes and mouth are aligned

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from s2f_utils.networks.cgan import CGANGenerator, DenseDiscriminator
+from s2f_utils.networks.cgan_net import CGANGenerator, DenseDiscriminator
 from s2f_utils.networks.gfpgan import GFPGAN
 from s2f_utils.networks.info import UnknownNetworkError
 from s2f_utils.networks.irse50 import IRSE50
@@ -16,12 +16,12 @@ from s2f_utils.networks.landmark_net import LandmarkNet
 from s2f_utils.networks.mobile_stylegan import MobileStyleGAN, PreviewHead
 from s2f_utils.networks.network import Network
 from s2f_utils.networks.patchgan import PatchGAN
-from s2f_utils.networks.projected import ProjectedDiscriminator
-from s2f_utils.networks.psp import PSP
+from s2f_utils.networks.projected_disc import ProjectedDiscriminator
+from s2f_utils.networks.psp_net import PSP
 from s2f_utils.networks.resnet import ResNet
 from s2f_utils.networks.resunet import ResUNet
-from s2f_utils.networks.stylegan2 import StyleGAN2
 from s2f_utils.networks.stylegan2_disc import StyleGAN2Discriminator
+from s2f_utils.networks.stylegan2_gen import StyleGAN2
 from s2f_utils.networks.unet import UNet
 
 NETWORKS: dict[str, type[Network]] = {

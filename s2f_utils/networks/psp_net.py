@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from s2f_utils.networks.info import COARSE, MEASURES, MIDDLE, TO_FACES, ModelInfo, read_by
 from s2f_utils.networks.irse50 import Bottleneck, ir_body
 from s2f_utils.networks.network import Network, grey_of
-from s2f_utils.networks.stylegan2 import EqualLinear, StyleGAN2
+from s2f_utils.networks.stylegan2_gen import EqualLinear, StyleGAN2
 from s2f_utils.pictures.masks import PALETTE
 
 TAPS = (6, 20, 23)  # the blocks of the body whose output is read
