@@ -10,7 +10,7 @@ import torch
 
 from s2f_utils import networks
 from s2f_utils.networks import stylegan2_gen as stylegan2
-from s2f_utils.networks.psp_net import PSPEncoder
+from s2f_utils.networks.psp import PSPEncoder
 from tests import reference
 
 

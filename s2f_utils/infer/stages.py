@@ -24,7 +24,7 @@ from s2f_utils.infer.request import MODES
 from s2f_utils.infer.torch_engine import Stages
 from s2f_utils.networks.landmark_net import SIDE_PX, LandmarkNet
 from s2f_utils.networks.noise import normal
-from s2f_utils.networks.psp_net import PSP
+from s2f_utils.networks.psp import PSP
 from s2f_utils.networks.stylegan2_gen import StyleGAN2
 from s2f_utils.pictures.mesh import FACE_PX
 from s2f_utils.runtime import Precision

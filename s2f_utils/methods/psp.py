@@ -44,7 +44,7 @@ from s2f_utils.methods.settings import (
 from s2f_utils.networks import checkpoints, pretrained
 from s2f_utils.networks.info import TO_FACES
 from s2f_utils.networks.projected_disc import ProjectedDiscriminator
-from s2f_utils.networks.psp_net import PSP as PSPNetwork
+from s2f_utils.networks.psp import PSP as PSPNetwork
 from s2f_utils.networks.published import network
 from s2f_utils.networks.stylegan2_disc import StyleGAN2Discriminator
 from s2f_utils.runtime import distributed, to_device

@@ -17,7 +17,7 @@ from s2f_utils.networks.mobile_stylegan import MobileStyleGAN, PreviewHead
 from s2f_utils.networks.network import Network
 from s2f_utils.networks.patchgan import PatchGAN
 from s2f_utils.networks.projected_disc import ProjectedDiscriminator
-from s2f_utils.networks.psp_net import PSP
+from s2f_utils.networks.psp import PSP
 from s2f_utils.networks.resnet import ResNet
 from s2f_utils.networks.resunet import ResUNet
 from s2f_utils.networks.stylegan2_disc import StyleGAN2Discriminator
