@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
 
-import data_prep
-from data_prep.make.people_set import SIZE_PX, SketchStyle, prepare_person
+from data_prep.make.people_set import SIZE_PX, SketchStyle, portrait_of, prepare_person
 from data_prep.make.write import MASK, PHOTO, SKETCH
 from s2f_utils.pictures import mesh
-
-NUM = 64  # of whom landmarks are at hand
 
 
 @dataclass(frozen=True)
@@ -31,11 +27,6 @@ class Person:
 def person(place: int, size_px: int = SIZE_PX) -> Person:
     """The person at this place of the list, at this size."""
     files = prepare_person(place, size_px, SketchStyle("pencil")).files
-    five = mesh.five_of(_points()[place])
+    five = mesh.five_of(portrait_of(place).points)
     landmarks = (five + 0.5) * (size_px / SIZE_PX) - 0.5
     return Person(files[PHOTO], files[SKETCH], files[MASK], landmarks)
-
-
-@functools.cache
-def _points() -> np.ndarray:
-    return data_prep.people(NUM).points

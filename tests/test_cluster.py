@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from data_prep.__main__ import main
 from data_prep.make import cluster
 from data_prep.make.parallel import run_jobs
+from tests.spawned import process_of
 from tests.test_data_prep import contents
 from tests.test_data_prep_runs import refused
 
@@ -39,11 +39,6 @@ def scheduler(tmp_path_factory):
         yield file, worker
         worker.kill()
         worker.wait()
-
-
-def process_of(number: int) -> int:
-    time.sleep(0.02)
-    return os.getpid()
 
 
 def test_a_cluster_writes_the_files_of_the_local_pool(scheduler, folders, tmp_path, monkeypatch):

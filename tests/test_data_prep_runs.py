@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import multiprocessing
 import signal
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from data_prep.make.parallel import run_jobs
 from data_prep.make.synthetic_set import make_synthetic
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils.pictures import images
+from tests.spawned import start_of_process
 from tests.test_data_prep import NUM, by_split, contents, read
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -221,12 +221,6 @@ def test_a_full_disk_leaves_no_manifest(folders, tmp_path, monkeypatch, capsys):
     left = contents(tmp_path / "out")
     assert "manifest.csv" not in left and not any(name.endswith(".part") for name in left)
     assert main(list(map(str, command))) == 0 and len(read(tmp_path / "out")) == NUM
-
-
-def start_of_process(number: int) -> str:
-    if number < 0:
-        raise OSError(errno.ENOSPC, "No space left on device")
-    return type(multiprocessing.current_process()).__name__
 
 
 def test_workers_are_spawned_and_their_errors_end_the_run():

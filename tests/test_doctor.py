@@ -19,10 +19,10 @@ from data_prep.check.findings import KINDS
 from data_prep.layouts import find_layout
 from data_prep.layouts.layout import LayoutOptions
 from data_prep.layouts.tree import scan
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import images
 from tests.broken import FAULTS, Pair
-from tests.people import person
 
 NUM, SIZE = 40, 128
 
@@ -32,7 +32,7 @@ def good(tmp_path_factory):
     """A raw folder of drawn pairs, train/ and test/, each person once."""
     root = tmp_path_factory.mktemp("good") / "set"
     for index in range(NUM):
-        face = person(index, size_px=SIZE)
+        face = draw_face(index, size_px=SIZE)
         split = "test" if index % 4 == 0 else "train"
         images.save(root / split / "sketches" / f"face{index:02d}.png", face.sketch)
         images.save(root / split / "photos" / f"face{index:02d}.png", face.photo)
@@ -243,7 +243,7 @@ def test_a_data_set_with_a_manifest_is_looked_at_too(good, tmp_path, capsys):
         ("face10",),
         ("odd",),
     ]
-    images.save(tmp_path / "set" / "photos" / "face05.png", person(5, size_px=96).photo[:90])
+    images.save(tmp_path / "set" / "photos" / "face05.png", draw_face(5, size_px=96).photo[:90])
     assert diagnose(tmp_path / "set", progress=False).counts()["not_square"] == 1
 
 

@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import nn
 
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_series import restoration
 from s2f_utils import runtime
 from s2f_utils.methods.method import Batch, first_losses
 from s2f_utils.methods.restore import Restore
 from s2f_utils.pictures import degradations, images
 from tests.cells import define
-from tests.people import person
 
 NAMES = ("RANGES", "drawn", "damaged", "train_step")
 
@@ -35,7 +35,7 @@ def cells():
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
 def test_its_damage_is_that_of_the_library(cells, share):
     """All but the noise, whose random numbers are others."""
-    photo = person(3, size_px=256).photo
+    photo = draw_face(3, size_px=256).photo
     how = cells["drawn"](share, 256)
     theirs = degradations.draw(
         np.random.default_rng(0),
@@ -66,7 +66,7 @@ def test_three_of_its_steps_give_the_losses_of_the_library(cells):
     settings |= {"perceptual": "discriminator", "lambda_l1": 1.0, "max_norm": 0.5}
     off = ("pyramid", "perceptual", "style", "id", "gan")
     settings |= {f"lambda_{name}": 0.0 for name in off}
-    b = images.to_tensor(np.stack([person(n, size_px=32).photo for n in range(2)]))
+    b = images.to_tensor(np.stack([draw_face(n, size_px=32).photo for n in range(2)]))
 
     class Noisy(nn.Module):  # as the library's step calls its network
         def __init__(self, net):

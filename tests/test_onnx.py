@@ -140,25 +140,34 @@ SMALL = {
 }
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A small generator's file, and the folder into which the command exported it, by network."""
+    made = {}
+
+    def export_once(network: str) -> tuple[Path, Path]:
+        if network not in made:
+            folder = tmp_path_factory.mktemp(network)
+            args, sizes = SMALL[network]
+            torch.manual_seed(0)
+            net = networks.build(network, **args).eval()
+            meta = {"direction": "sketch-to-photo", "size_px": sizes[0], "method": network}
+            meta["trained"] = "2026-11-24"
+            learned = ModelInfo(data="mine", terms=["CUFS: for research only", "ours"])
+            file = checkpoints.save_generator(folder / "g.safetensors", net, meta, learned)
+            assert main(["export", str(file), str(folder / "out")]) == 0
+            made[network] = file, folder / "out"
+        return made[network]
+
+    return export_once
+
+
 @pytest.mark.parametrize("network", SMALL)
-def test_a_generator_answers_as_in_pytorch_at_two_sizes_and_in_batches(network, tmp_path):
-    args, sizes = SMALL[network]
-    torch.manual_seed(0)
-    net = networks.build(network, **args).eval()
-    meta = {
-        "direction": "sketch-to-photo",
-        "size_px": sizes[0],
-        "method": network,
-        "trained": "2026-11-24",
-    }
-    learned = ModelInfo(data="mine", terms=["CUFS: for research only", "ours"])
-    model = infer.load(
-        checkpoints.save_generator(tmp_path / "g.safetensors", net, meta, learned), "cpu"
-    )
-    made = infer.load(export(model, tmp_path / "out"))
-    said = {
-        one.key: one.value for one in onnx.load(tmp_path / "out" / "translate.onnx").metadata_props
-    }
+def test_a_generator_answers_as_in_pytorch_at_two_sizes_and_in_batches(network, exported):
+    sizes = SMALL[network][1]
+    file, folder = exported(network)
+    model, made = infer.load(file, "cpu"), infer.load(folder)
+    said = {one.key: one.value for one in onnx.load(folder / "translate.onnx").metadata_props}
     assert (
         said["training_data"] == "mine"
         and said["terms"] == made.info.licence == "CUFS: for research only; ours"
@@ -280,19 +289,14 @@ def test_a_restorer_whose_decoder_is_a_stylegan2_answers_as_in_pytorch(tmp_path)
         assert apart(made.restore(face, seed), one) <= LEVELS
 
 
-def test_a_folder_that_cannot_be_run_says_what_to_do(tmp_path, capsys):
-    net = networks.build("unet", **SMALL["unet"][0])
-    path = checkpoints.save_generator(
-        tmp_path / "g.safetensors", net, {"direction": "sketch-to-photo", "size_px": 64}
-    )
-    assert main(["export", str(path), str(tmp_path / "out")]) == 0
-    assert "use it with 's2f translate" in capsys.readouterr().out
-    told = json.loads((tmp_path / "out" / "model.json").read_text())
+def test_a_folder_that_cannot_be_run_says_what_to_do(tmp_path, exported):
+    _, folder = exported("unet")
+    told = json.loads((folder / "model.json").read_text())
 
     def broken(change) -> Path:
         copy = tmp_path / "broken"
         shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(tmp_path / "out", copy)
+        shutil.copytree(folder, copy)
         change(copy)
         return copy
 
@@ -313,10 +317,7 @@ def test_a_folder_that_cannot_be_run_says_what_to_do(tmp_path, capsys):
         read_description(tmp_path / "model.json")
     picture = tmp_path / "drawing.png"
     images.save(picture, drawn("beard"))
-    assert (
-        main(["translate", str(tmp_path / "out"), str(picture), "--out", str(tmp_path / "made")])
-        == 0
-    )
+    assert main(["translate", str(folder), str(picture), "--out", str(tmp_path / "made")]) == 0
     assert len(list((tmp_path / "made").glob("*.png"))) == 1
 
 

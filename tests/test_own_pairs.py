@@ -9,6 +9,7 @@ import pytest
 
 from data_prep import DataError, Recipe, make_pairs
 from data_prep.check import diagnose, write_mended
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_series import write_careless_pairs
 from s2f_studio.drawings.prepare import prepare_for
 from s2f_utils import infer
@@ -17,7 +18,6 @@ from s2f_utils.pictures import faces, images
 from s2f_utils.train import config
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
-from tests.people import person
 
 NUM = 14
 
@@ -36,7 +36,7 @@ def raw(tmp_path_factory):
     """Drawn pairs, each face at its own place and size in the picture."""
     folder, rng = tmp_path_factory.mktemp("raw") / "raw", np.random.default_rng(0)
     for number in range(NUM):
-        face = person(number, size_px=192)
+        face = draw_face(number, size_px=192)
         matrix = np.array([[0.8, 0, rng.uniform(0, 50)], [0, 0.8, rng.uniform(0, 50)]])
         sketch = np.repeat(face.sketch[..., None], 3, axis=2)
         for side, picture in (("sketches", sketch), ("photos", face.photo)):

@@ -8,6 +8,7 @@ import pytest
 
 import s2f_studio
 import s2f_studio.faces.networks  # the studio's networks are known by it
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio import cli, shipped
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.remarks import Remark
@@ -17,7 +18,6 @@ from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import DIRECTIONS
 from s2f_utils.pictures import faces, images, masks
 from tests import hostile
-from tests.people import person
 from tests.test_cli import command
 
 
@@ -99,7 +99,7 @@ def strangers():
     aligned, 256 px.
     """
     out = []
-    for face in (person(n, size_px=256) for n in range(16)):
+    for face in (draw_face(n, size_px=256, seed=991) for n in range(16)):
         matrix = faces.alignment(face.landmarks, 256)
         labels = cv2.warpAffine(
             face.mask, matrix, (256, 256), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
