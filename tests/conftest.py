@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -29,6 +30,18 @@ def pytest_collection_modifyitems(items):
 def no_profile_from_outside(monkeypatch):
     """`make test` sets S2F_PROFILE for the notebooks; the tests choose their own."""
     monkeypatch.delenv("S2F_PROFILE", raising=False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_workers_unless_asked():
+    """Tests that are about worker processes ask for some; for a few pictures, to start one takes
+    longer than its work.
+    """
+    from data_prep.make import parallel
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parallel, "runtime", SimpleNamespace(num_cores=lambda: 1))
+        yield
 
 
 @pytest.fixture(scope="session")
