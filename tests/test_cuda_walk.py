@@ -154,7 +154,7 @@ def test_a_training_walks_on_cuda(method, card, manifest, faces_64, tmp_path, no
 @pytest.mark.parametrize("card", ON_CARDS)
 @pytest.mark.parametrize("method", [name for name in METHODS if METHODS[name].data == "custom"])
 def test_a_step_walks_on_cuda(method, card):
-    """Of methods whose data no manifest of drawn faces has."""
+    """Of methods whose data no manifest of pairs has."""
     s2f_studio.faces.method.skin_area.cache_clear()  # it may be on another card
     with fake_cuda(CARDS[card][0]) as gpu:
         model, a, b = made(method)

@@ -39,7 +39,7 @@ def refused(capsys, *arguments: object) -> str:
     return lines[0]
 
 
-# Drawn faces, and people
+# Sets of faces
 
 
 def test_synthetic_set(tmp_path, monkeypatch):

@@ -17,8 +17,8 @@ from tests.people import person
 METHODS = tuple(denoiser.TRAINED)
 
 
-def drawn_faces(num: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Codes of drawn faces, and the ink of their sketches, made as those of the training."""
+def some_people(num: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Codes of people, and the ink of their sketches, made as those of the training."""
     faces = [person(n, size_px=128).photo for n in range(num)]
     lines = [
         np.repeat(sketches.make_sketch(face, "pencil")[..., None], 3, axis=2) for face in faces
@@ -160,8 +160,8 @@ def test_samplers_keep_a_normal_distribution():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_trained_network_finds_the_photo_and_reads_the_sketch(method):
-    """On drawn faces, of which it saw none."""
-    codes, ink = drawn_faces(8)
+    """On generated people, of whom it saw none."""
+    codes, ink = some_people(8)
     net, level = denoiser.trained(method), 900
     noise = torch.randn(codes.shape, generator=torch.Generator().manual_seed(0))
     if method == "diffusion":

@@ -27,7 +27,7 @@ NUM = 6
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory):
-    """A set of aligned pairs: drawn faces and their pencil lines, one of them a test pair."""
+    """A set of aligned pairs: people and their pencil lines, one of them a test pair."""
     from s2f_utils.data import COLUMNS
 
     folder = tmp_path_factory.mktemp("pairs")
@@ -65,7 +65,7 @@ def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(
             off = mesh.five_of(read_points(shaped.parent / row.attributes[column])) - mesh.five_of(
                 template
             )
-            assert np.hypot(*off.T).mean() < 20  # pixels of 256: aligned faces, drawn by code
+            assert np.hypot(*off.T).mean() < 20  # pixels of 256: aligned faces
         assert (
             images.load_rgb(row.photo).shape == images.load_rgb(row.sketch).shape == (256, 256, 3)
         )

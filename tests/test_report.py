@@ -25,8 +25,8 @@ from tests.people import person
 from tests.test_cli import TINY
 
 
-def drawn_set(root, num_faces, num_test):
-    """A data set of drawn faces of 32 px, without a validation split."""
+def small_set(root, num_faces, num_test):
+    """A data set of people at 32 px, without a validation split."""
     for n in range(num_faces):
         face, split = person(n, size_px=32), "test" if n < num_test else "train"
         images.save(root / "raw" / split / "sketches" / f"p{n}.png", face.sketch)
@@ -136,7 +136,7 @@ def test_training_scores_the_validation_split_alone(faces_manifest, tmp_path, ca
 
 
 def test_without_a_validation_split_nothing_is_scored(tmp_path, capsys):
-    data = drawn_set(tmp_path, num_faces=12, num_test=4).path.parent
+    data = small_set(tmp_path, num_faces=12, num_test=4).path.parent
     short = ["--set", "time_budget_s=0.001"]
     command = ["train", "pix2pix", "--data", str(data), "--runs", str(tmp_path / "runs"), *TINY]
     assert main([*command, *short]) == 0
