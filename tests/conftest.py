@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -46,11 +47,17 @@ def no_workers_unless_asked():
 
 @pytest.fixture(scope="session")
 def faces_manifest(tmp_path_factory):
-    """A manifest of 16 people at 64 px: path of the file."""
+    """A manifest of 16 people at 64 px, without their terms, as pictures of one's own have none:
+    path of the file.
+    """
     import data_prep
 
     folder = tmp_path_factory.mktemp("faces")
-    return data_prep.make_people(folder, 16, 64, sketches="pencil", progress=False)
+    manifest = data_prep.make_people(folder, 16, 64, sketches="pencil", progress=False)
+    facts = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+    del facts["terms"]
+    (folder / "settings.json").write_text(json.dumps(facts), encoding="utf-8")
+    return manifest
 
 
 @pytest.fixture(scope="module")
