@@ -146,10 +146,10 @@ def test_pictures_of_any_size_get_an_answer_of_their_shape(model, size):
         assert model.translate(picture, **asked, **SMALL, fit="square").shape == (256, 256, 3)
 
 
-@pytest.mark.parametrize("answer", ["person", "average"])
-def test_answers_have_the_size_that_is_asked_for(model, crude, answer):
+def test_the_average_has_the_size_that_is_asked_for(model, crude):
+    """That people have it is seen in test_person.py."""
     for asked, size_px in ((SMALL, 256), ({}, 512)):
-        made = model.translate(crude, answer=answer, **asked)
+        made = model.translate(crude, answer="average", **asked)
         assert made.shape == (size_px, size_px, 3)
 
 
@@ -171,17 +171,6 @@ def test_without_the_finder_it_is_said_what_to_do(crude, content, tmp_path, monk
         assert str(tmp_path) not in str(raised.value)
 
 
-@pytest.mark.parametrize("more", [{}, {"candidates": 4}, {"person": "hair=#332211"}])
-def test_a_drawing_is_judged_once_however_much_is_asked(model, more, monkeypatch):
-    judged = []
-    verdict = paper.verdict
-    monkeypatch.setattr(
-        paper, "verdict", lambda picture: judged.append(picture.shape) or verdict(picture)
-    )
-    translate(drawings.example("curls"), DrawingRequest.of(SMALL | more), model)
-    assert judged == [(510, 420, 3)]
-
-
 def test_a_drawing_is_analysed_once_for_all_answers_and_not_kept(model, monkeypatch):
     square = drawings.prepare(drawings.example("hat")).image
     find, analysed = face_model.find_landmarks, []
@@ -198,18 +187,18 @@ def test_a_drawing_is_analysed_once_for_all_answers_and_not_kept(model, monkeypa
     assert kept() is None, "nothing of a visitor's drawing stays in memory"
 
 
-def test_eight_threads_get_the_answers_that_one_gets(model):
+def test_four_threads_get_the_answers_that_one_gets(model):
     names = ["few-lines", "beard", "long-hair", "hat"]
     asked = [
-        (drawings.example(names[n % 4]), DrawingRequest(seed=n, insist=True, **SMALL))
-        for n in range(8)
+        (drawings.example(name), DrawingRequest(seed=seed, insist=True, **SMALL))
+        for seed, name in enumerate(names)
     ]
 
     def answered(one):
         return translate(*one, model).faces[0]
 
     alone = [answered(one) for one in asked]
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(answered, asked))
     for one, other in zip(alone, together, strict=True):
         assert one.person == other.person and np.array_equal(one.picture, other.picture)
@@ -235,15 +224,23 @@ def test_what_is_asked_for_in_python_is_done(model):
     assert laid.faces[0].picture.shape == laid.drawing.paper.shape != (256, 256, 3)
 
 
-@pytest.mark.parametrize("fields", [{}, {"candidates": 3}, {"align": "never", "clean": "never"}])
+@pytest.mark.parametrize(
+    ("fields", "times"), [({"person": "hair=#332211"}, 1), ({"candidates": 3}, 1), (AS_IT_IS, 0)]
+)
 @pytest.mark.parametrize("name", ["glasses", "few-lines"])
-def test_the_landmarks_are_found_once_for_each_answer(model, name, fields, monkeypatch):
+def test_a_drawing_is_judged_and_its_landmarks_found_once(model, name, fields, times, monkeypatch):
+    """However much is asked; what is taken as it is, is not judged."""
     found, find = [], landmarks.find_all_landmarks
     monkeypatch.setattr(
         landmarks, "find_all_landmarks", lambda *given: found.append(given) or find(*given)
     )
-    translate(drawings.example(name), DrawingRequest(**SMALL, **fields), model)
-    assert len(found) == 1
+    judged, verdict = [], paper.verdict
+    monkeypatch.setattr(
+        paper, "verdict", lambda picture: judged.append(picture.shape) or verdict(picture)
+    )
+    drawing = drawings.example(name)
+    translate(drawing, DrawingRequest.of(SMALL | fields), model)
+    assert len(found) == 1 and judged == [drawing.shape] * times
 
 
 def test_an_exported_finder_is_asked_for_the_answer_and_for_what_is_said(model, monkeypatch):

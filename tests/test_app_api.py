@@ -57,6 +57,7 @@ from tests.test_landmarks import side_by_side  # noqa: E402
 ROOT = Path(__file__).resolve().parents[1]
 DRAWING = hostile.saved(hostile.drawing(), "PNG")
 AS_JSON = {"accept": "application/json"}
+SMALL = {"preview": "true"}  # 256 px, painted in a quarter of the time
 
 
 def run_folder(runs: Path, name: str, net, **meta) -> Path:
@@ -132,7 +133,7 @@ def test_few_lines_get_a_photo_unless_the_average_is_asked_for(client, generator
     drawn = images.png_of(drawings.example("few-lines"))
     sent = {"files": {"file": ("few.png", drawn, "image/png")}, "headers": AS_JSON}
     found = {
-        kind: client.post("/api/translate", data={"answer": kind}, **sent).json()
+        kind: client.post("/api/translate", data={"answer": kind} | SMALL, **sent).json()
         for kind in ("person", "average")
     }
     pictures = {kind: shown(one["pictures"][0]["png"]) for kind, one in found.items()}
@@ -154,8 +155,8 @@ def test_few_lines_get_a_photo_unless_the_average_is_asked_for(client, generator
 @pytest.mark.parametrize(
     ("fields", "names", "said"),
     [
-        ({}, ["person", "average", "person 2"], 1),
-        ({"answer": "average"}, ["average"], 0),
+        (SMALL, ["person", "average", "person 2"], 1),
+        (SMALL | {"answer": "average"}, ["average"], 0),
     ],
 )
 def test_each_of_several_answers_is_named_for_what_it_is(
@@ -185,14 +186,14 @@ def test_several_answers_are_of_the_seeds_that_they_name(client):
 
 
 def test_points_are_found_on_the_upload_and_can_be_given(client):
-    found = ask(client, headers=AS_JSON, answer="average").json()
+    found = ask(client, headers=AS_JSON, answer="average", **SMALL).json()
     assert not found["warnings"]
     (left, right, mouth) = found["points"]
     assert 0.2 < left[0] < mouth[0] < right[0] < 0.8 and left[1] < mouth[1]
     same = ",".join(str(value) for point in found["points"] for value in point)
     faces = [shown(found["pictures"][0]["png"]).astype(int)]
     for points in (same, "0.2,0.2,0.4,0.2,0.3,0.4"):
-        made = ask(client, headers=AS_JSON, answer="average", points=points).json()
+        made = ask(client, headers=AS_JSON, answer="average", points=points, **SMALL).json()
         faces.append(shown(made["pictures"][0]["png"]))
     near, far = (np.abs(one - faces[0]).mean() for one in faces[1:])
     assert 2 * near < far
@@ -201,7 +202,7 @@ def test_points_are_found_on_the_upload_and_can_be_given(client):
 def test_a_sheet_that_is_cut_out_is_named_and_can_be_left_whole(client):
     scene, _ = on_a_desk(np.asarray(hostile.drawing((420, 510))))
     upload = hostile.saved(Image.fromarray(scene), "PNG")
-    found = ask(client, upload, headers=AS_JSON).json()
+    found = ask(client, upload, headers=AS_JSON, **SMALL).json()
     assert any("sheet of paper" in text and "under Crop" in text for text in found["warnings"])
     assert found["points"] is None  # those of the sheet lie elsewhere on the upload, as do boxes
     two = Remark("faces", {"num": 2, "taken": 1, "boxes": [[0.1, 0.1, 0.2, 0.2]] * 2})
@@ -211,7 +212,7 @@ def test_a_sheet_that_is_cut_out_is_named_and_can_be_left_whole(client):
             reply.as_json(told, ModelInfo(name="mine", direction="sketch-to-photo"))["faces"]
             == boxes
         )
-    whole = ask(client, upload, headers=AS_JSON, clean="whole").json()
+    whole = ask(client, upload, headers=AS_JSON, clean="whole", **SMALL).json()
     assert not any("sheet of paper" in text for text in whole["warnings"])
 
 
@@ -220,7 +221,7 @@ def test_of_two_faces_one_is_chosen_by_side_or_number(client):
         (drawings.example("plain-man"), 400), (drawings.example("long-hair"), 300)
     )
     upload, share = hostile.saved(Image.fromarray(sheet), "PNG"), starts[1] / starts[2]
-    found = ask(client, upload, headers=AS_JSON).json()
+    found = ask(client, upload, headers=AS_JSON, **SMALL).json()
     assert found["points"][2][0] < share
     assert any("2 faces were found" in text and "under Crop" in text for text in found["warnings"])
     assert len(found["faces"]) == 2 and found["taken"] == 1 and "faces" in found["codes"]
@@ -228,12 +229,12 @@ def test_of_two_faces_one_is_chosen_by_side_or_number(client):
         found["faces"][0][0] < share < found["faces"][1][0] + found["faces"][1][2]
     )  # from the left
     for which in ("right", "2"):
-        chosen = ask(client, upload, headers=AS_JSON, face=which).json()
+        chosen = ask(client, upload, headers=AS_JSON, face=which, **SMALL).json()
         assert chosen["points"][2][0] > share and len(chosen["faces"]) == 2
     for which in ("3", "both", "0.5,0.5,0.2,0.2"):
         refused = ask(client, upload, face=which)
         assert refused.status_code == 422 and "face" in refused.json()["detail"]
-    alone = ask(client, headers=AS_JSON).json()
+    alone = ask(client, headers=AS_JSON, **SMALL).json()
     assert alone["faces"] == []
 
 
@@ -245,21 +246,20 @@ def test_no_face_is_made_of_a_house_until_somebody_insists(client):
         and "anyway" in refused.json()["detail"]
     )
     assert ask(client, hostile.house(), direction="photo-to-sketch").json()["code"] == "no-face"
-    found = ask(client, hostile.house(), headers=AS_JSON, insist="true").json()
+    found = ask(client, hostile.house(), headers=AS_JSON, insist="true", **SMALL).json()
     assert reply.CHECK in found["warnings"]
     assert not re.search(r"--|s2f |/", " ".join(found["warnings"])), "a visitor knows no commands"
-    assert (
-        ask(client, hostile.house(), headers=AS_JSON, points="0.4,0.4,0.6,0.4,0.5,0.6").status_code
-        == 200
-    )
+    placed = {"points": "0.4,0.4,0.6,0.4,0.5,0.6"} | SMALL
+    assert ask(client, hostile.house(), headers=AS_JSON, **placed).status_code == 200
     assert "code" not in ask(client, face="both").json()  # there is nothing to offer
 
 
 def test_a_picture_of_the_other_kind_is_named_by_its_code(client):
     photo = images.png_of(drawing.start_of("photo", "photo-3"))
-    assert "photo" in ask(client, photo, headers=AS_JSON, insist="true").json()["codes"]
+    asked = {"headers": AS_JSON, "insist": "true"} | SMALL
+    assert "photo" in ask(client, photo, **asked).json()["codes"]
     few = images.png_of(drawings.example("few-lines"))
-    assert "crude" in ask(client, few, headers=AS_JSON, insist="true").json()["codes"]
+    assert "crude" in ask(client, few, **asked).json()["codes"]
     assert (
         "not-a-photo"
         in ask(client, headers=AS_JSON, direction="photo-to-sketch", insist="true").json()["codes"]
@@ -300,6 +300,7 @@ def test_the_readmes_python_gives_what_the_app_gives(client, tmp_path, monkeypat
 @pytest.mark.parametrize("fields", [{}, {"candidates": 3}, {"person": "presents=0.5"}])
 def test_python_code_is_refused_and_told_what_the_apps_visitors_are(client, fields):
     few = drawings.example("few-lines")
+    fields = fields | {"preview": True}
     request = DrawingRequest.of({"insist": True} | fields)
     said = [remark.code for remark in s2f_studio.translate(few, request).remarks]
     told = ask(client, images.png_of(few), headers=AS_JSON, insist="true", **fields).json()
@@ -314,7 +315,10 @@ def test_python_code_is_refused_and_told_what_the_apps_visitors_are(client, fiel
 def test_enhance_adds_detail_by_its_strength(client):
     plain, half, whole, none = (
         picture(ask(client, **fields)).astype(int)
-        for fields in ({}, *({"enhance": "true", "strength": value} for value in ("0.5", "1", "0")))
+        for fields in (
+            SMALL,
+            *(SMALL | {"enhance": "true", "strength": value} for value in ("0.5", "1", "0")),
+        )
     )
     assert (none == plain).all()
     assert 0 < np.abs(half - plain).mean() < np.abs(whole - plain).mean()
@@ -562,9 +566,7 @@ def pictures_of(client):
 def test_every_field_reaches_the_network(client, name, generator_file, pictures_of):
     """Those of `None` have a test of their own, or one value on this machine."""
     value, beside = ANOTHER[name]
-    usual = {"insist": "true"}
-    if name not in ("preview", "large"):
-        usual["preview"] = "true"  # smaller, and painted sooner
+    usual = {"insist": "true"} | ({} if name in ("preview", "large") else SMALL)
     if beside is None:
         assert ask(client, FEW, **(usual | {name: value})).status_code == 200
         return
@@ -875,7 +877,7 @@ def test_models_are_loaded_once_and_the_least_used_goes(runs):
     client, loads, load = TestClient(api.create_api(service)), [], service.models._load
     service.models._load = lambda choice: loads.append(choice.id) or load(choice)
     for model in ("sketch-to-face-128", "sketch-to-photo", "sketch-to-photo", "run:0001-mine"):
-        assert ask(client, model=model, insist="true").status_code == 200
+        assert ask(client, model=model, insist="true", **SMALL).status_code == 200
     assert loads == ["sketch-to-face-128", "sketch-to-photo", "run:0001-mine"]
     assert list(service.models.in_memory()) == ["sketch-to-photo", "run:0001-mine"]
     with held(service, "sketch-to-photo"), held(service, "run:0001-mine"):
