@@ -144,9 +144,11 @@ def test_the_same_seed_draws_the_same_and_what_was_deleted_is_made_again(people,
     lost.unlink()
     make(people, again.parent)
     assert lost.read_bytes() == content
-    other = make(people, tmp_path / "other", seed=1)
+    first, other = (
+        make(people, tmp_path / f"seed-{seed}", num=1, drawings=1, seed=seed) for seed in (0, 1)
+    )
     name = "sketches-1/train-00000.png"
-    assert (other.parent / name).read_bytes() != (drawn.parent / name).read_bytes()
+    assert (other.parent / name).read_bytes() != (first.parent / name).read_bytes()
     with pytest.raises(DataError, match="made in another way .*seed: 0 there, 1 now"):
         make(people, again.parent, seed=1)
 

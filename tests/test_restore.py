@@ -255,8 +255,8 @@ def test_learning_lowers_the_losses(manifest, tmp_path):
     run = begin(
         manifest,
         tmp_path,
-        total_images=640,
-        log_every_images=160,
+        total_images=320,
+        log_every_images=80,
         lambda_gan=0.0,
         lr_g=4e-3,
         precision="float32",
