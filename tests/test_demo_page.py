@@ -11,7 +11,6 @@ import pytest
 from data_prep import make_people
 from s2f_studio import cli
 from tests.test_cli import TINY
-from tests.test_packaging import ROOT
 from tools import demo_page
 
 
@@ -47,9 +46,3 @@ def test_without_a_run_it_says_what_to_do(demo, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["demo_page.py", str(demo / "data"), str(tmp_path)])
     with pytest.raises(SystemExit, match="no run pix2pix-demo: run 'make demo'"):
         demo_page.main()
-
-
-def test_make_demo_ends_with_it():
-    recipe = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\ndemo:")[2]
-    lines = recipe.partition("\n\n")[0].splitlines()
-    assert "tools/demo_page.py" in lines[-1]
