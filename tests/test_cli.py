@@ -417,7 +417,7 @@ def test_asking_for_help_loads_no_torch():
 def test_shape_person_and_size_from_the_command_line(generator_file, tmp_path, capsys):
     drawing = tmp_path / "d.png"
     images.save(drawing, drawings.example("few-lines"))
-    told = ["--likely", "0", "--person", "age=0.5,hair=#332211", "--large"]
+    told = ["--likely", "0", "--person", "age=0.5,hair=#332211", "--large", "--candidates", "1"]
     assert cli.main(["translate", str(drawing), "--out", str(tmp_path / "out"), *told]) == 0
     made = images.load_rgb(tmp_path / "out" / "d-photo.png")
     ready = drawings.prepare(drawings.example("few-lines")).image
