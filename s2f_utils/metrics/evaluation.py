@@ -17,10 +17,10 @@ from tqdm.auto import tqdm
 
 from s2f_utils import metrics, runtime
 from s2f_utils.data import DataError, Manifest, Row
+from s2f_utils.data.stores import complete, load_pairs
 from s2f_utils.infer.translator import Translator
 from s2f_utils.metrics.baselines import trivial_labels, trivial_prediction
 from s2f_utils.metrics.registry import Pictures, smallest
-from s2f_utils.metrics.scored_pairs import complete, load_pairs
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
 
