@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -312,6 +313,18 @@ def complete(pairs: Iterable[Row], direction: str) -> list[Row]:
     """The pairs that have both pictures of this direction."""
     source, target = columns_of(direction)
     return [pair for pair in pairs if getattr(pair, source) and getattr(pair, target)]
+
+
+def sha256_of_pairs(pairs: Sequence[Row], direction: str) -> str:
+    """The SHA-256 of the ids and picture files of pairs that are `complete`: 64 hexadecimal digits
+    that tell apart two data sets of one name.
+    """
+    digest = hashlib.sha256()
+    for pair in pairs:
+        digest.update(pair.id.encode())
+        for column in columns_of(direction):
+            digest.update(hashlib.sha256(getattr(pair, column).read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def load_pairs(pairs: Sequence[Row], size_px: int, direction: str) -> tuple[np.ndarray, np.ndarray]:
