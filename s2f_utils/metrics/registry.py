@@ -114,10 +114,8 @@ def bootstrap_mean(
     if not len(values) or not np.isfinite(values).all():
         mean = float(values.mean()) if len(values) else np.nan
         return Interval(mean, mean, mean)
-    _, person = np.unique(people[has_value], return_inverse=True)
-    sums = np.bincount(person, values)
-    counts = np.bincount(person)
     mean = float(values.mean())
+    sums, counts = _by_person(values, people[has_value])
     if len(sums) == 1:
         return Interval(mean, np.nan, np.nan)
 
@@ -136,6 +134,12 @@ def bootstrap_mean(
     )
     low, high = resampled.confidence_interval
     return Interval(mean, float(low), float(high))
+
+
+def _by_person(values: np.ndarray, people: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The sum of each person's values, and how many there are: (P,) each."""
+    _, person = np.unique(people, return_inverse=True)
+    return np.bincount(person, values), np.bincount(person)
 
 
 def paired_difference(
