@@ -108,15 +108,6 @@ class Evaluation:
         """The row of this key. KeyError if there is none."""
         return {row.key: row for row in self.rows}[key]
 
-    @property
-    def labels(self) -> dict[str, str]:
-        """{row: its label}."""
-        return {row.key: row.label for row in self.rows}
-
-    def intervals(self) -> dict[str, dict[str, metrics.Interval]]:
-        """Mean and 95 % interval of every metric that has a value for each image, in every row."""
-        return {row.key: row.intervals() for row in self.rows}
-
     def table(self) -> str:
         """The table as text for a terminal, five metrics side by side."""
         parts = []
