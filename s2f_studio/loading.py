@@ -13,7 +13,7 @@ from s2f_utils import infer, weights
 from s2f_utils.infer import graphs
 from s2f_utils.infer.loading import by_torch, direction_of, name_of
 from s2f_utils.infer.translator import Model
-from s2f_utils.networks.info import TRANSLATES
+from s2f_utils.networks.info import DESCRIPTION, TRANSLATES, description_file
 
 
 def load(
@@ -45,7 +45,7 @@ def is_of_faces(model: str | Path, direction: str | None = None) -> bool:
     file = _description_file(model)
     if file.is_file():
         return graphs.read_description(file)["kind"] == FaceModel.__name__
-    if str(model) in weights.model_names() or graphs.description_file(model).is_file():
+    if str(model) in weights.model_names() or description_file(model).is_file():
         return False
     from s2f_utils.networks import checkpoints
 
@@ -65,10 +65,10 @@ def find_generator(model: str | Path, direction: str | None = None) -> Path:
 
 
 def _description_file(model: str | Path) -> Path:
-    """As `graphs.description_file`, of the studio's models."""
+    """As `info.description_file`, of the studio's models."""
     name = shipped.EXPECT if str(model) == shipped.MODEL else model
-    own = Path(model) / graphs.DESCRIPTION
-    return own if own.is_file() else graphs.description_file(name, shipped.GRAPHS)
+    own = Path(model) / DESCRIPTION
+    return own if own.is_file() else description_file(name, shipped.GRAPHS)
 
 
 def _load_faces(

@@ -62,7 +62,7 @@ def test_a_model_with_two_answers_says_so_and_when_much_is_left_open(model, crud
 
 
 def test_what_is_asked_for_and_not_shown_is_said(model, crude):
-    everything = {"beard": 1.0, "hat": 1.0, "presents": 1.0, "skin": "#ffffff"}
+    everything = {"beard": 1.0, "hat": 1.0, "presents": 1.0, "hair": "#00ff00"}
     for wishes, are_missed in ((everything, True), ({"glasses": -1.0}, False)):
         answer = translate(crude, DrawingRequest(person=wishes, **AS_IT_IS), model)
         lacks = answer.faces[0].not_shown

@@ -256,7 +256,6 @@ NETWORKS = {
     "s2f_utils.data.stores",
     "s2f_utils.infer.engine",
     "s2f_utils.infer.stages",
-    "s2f_utils.infer.torch_engine",
 }
 
 

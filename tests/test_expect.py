@@ -22,8 +22,7 @@ from s2f_studio.faces.stages import Laid, ToMeanShape
 from s2f_utils import networks
 from s2f_utils.data import DataError, read_manifest
 from s2f_utils.infer.landmarks import find_all_landmarks
-from s2f_utils.infer.stages import FindLandmarks
-from s2f_utils.infer.torch_engine import TorchEngine
+from s2f_utils.infer.stages import FindLandmarks, TorchEngine
 from s2f_utils.pictures import images, mesh, warping
 from s2f_utils.pictures.mesh import FACE_PX, MEAN_PX
 from s2f_utils.pictures.regions import filled

@@ -10,6 +10,7 @@ import gc
 import json
 import re
 import shutil
+import time
 import weakref
 
 import cv2
@@ -18,7 +19,7 @@ import pytest
 
 import data_prep
 from s2f_studio.cli.main import main
-from s2f_utils import metrics
+from s2f_utils import infer, metrics
 from s2f_utils.data import DataError, read_manifest
 from s2f_utils.metrics import evaluation, leaderboard
 from s2f_utils.pictures import images
@@ -234,6 +235,77 @@ def test_outputs_are_the_newest_of_this_set_split_and_direction(data, tmp_path):
         for name in ("evaluation-4", "evaluation-5"):
             shutil.rmtree(run / name)
         chosen()
+
+
+def small_set(folder, seed=0, people=4):
+    """A set of drawn faces: ids and people are the same for every seed."""
+    for n in range(12):
+        face = draw_face(100 * seed + n, size_px=SIZE)
+        split = "test" if n < 8 else "train"
+        for side, picture in (("sketches", face.sketch), ("photos", face.photo)):
+            images.save(folder / "raw" / split / side / f"p{n:02d}.png", picture)
+    data = data_prep.make_pairs(
+        folder / "raw", folder / "set", data_prep.Recipe(size_px=SIZE), progress=False
+    ).parent
+    manifest = read_manifest(data)
+    pairs = []
+    for number, pair in enumerate(manifest.pairs):
+        who = f"{pair.split}-{number % people}"
+        pairs.append(dataclasses.replace(pair, identity=who))
+    return dataclasses.replace(manifest, pairs=pairs)
+
+
+def evaluated(manifest, out, **options):
+    model = infer.load("pix2pix-128", "cpu")
+    return evaluation.evaluate(
+        model, manifest, out, metric_names=("l1",), progress=False, **options
+    )
+
+
+def test_outputs_of_another_set_of_the_same_name_are_refused(tmp_path):
+    mine, other = (small_set(tmp_path / str(seed), seed) for seed in (0, 1))
+    evaluated(mine, tmp_path / "run" / "evaluation")
+    assert leaderboard.find_outputs(str(tmp_path / "run"), mine)
+    with pytest.raises(DataError, match="are of other pictures than this leaderboard"):
+        leaderboard.find_outputs(str(tmp_path / "run"), other)
+
+
+def test_a_row_without_a_partner_is_left_out_by_both_commands(tmp_path):
+    manifest = small_set(tmp_path)
+    first, *others = manifest.split("test")
+    alone = dataclasses.replace(first, photo=None)
+    manifest = dataclasses.replace(manifest, pairs=[alone, *others, *manifest.split("train")])
+    evaluated(manifest, tmp_path / "run" / "evaluation")
+    entries = leaderboard.find_outputs(str(tmp_path / "run"), manifest)
+    board = leaderboard.build(entries, manifest, columns=("l1",), patch_seeds=0)
+    assert len(board.pairs) == 7 and first.id not in entries[0].files
+
+
+def test_a_set_of_unknown_size_has_a_leaderboard_without_models(tmp_path):
+    manifest = small_set(tmp_path)
+    mended = dataclasses.replace(manifest, settings=manifest.settings | {"size_px": None})
+    board = leaderboard.build([], mended, columns=("l1",), patch_seeds=0)
+    assert board.size_px == 256 and board.row("mean").values["l1"].shape == (8,)
+
+
+def test_intervals_are_over_people_and_the_time_is_the_models_alone(tmp_path, monkeypatch):
+    manifest = small_set(tmp_path)
+    save = images.save
+
+    def slow(*args, **options):
+        time.sleep(0.3)
+        return save(*args, **options)
+
+    monkeypatch.setattr(evaluation.images, "save", slow)
+    result = evaluated(manifest, tmp_path / "e")
+    people = [pair.identity for pair in result.pairs]
+    assert len(set(people)) == 4 and len(people) == 8
+    row = result.rows[0]
+    assert row.interval("l1") == metrics.bootstrap_mean(row.values["l1"], people)
+    assert row.interval("l1") != metrics.bootstrap_mean(row.values["l1"])
+    facts = json.loads((tmp_path / "e" / "metrics.json").read_text(encoding="utf-8"))
+    assert (facts["num_images"], facts["num_people"]) == (8, 4)
+    assert 0 < facts["seconds_per_image"] < 0.3
 
 
 def test_a_model_of_unknown_training_stands_last_and_is_no_control(data, tmp_path):

@@ -114,6 +114,7 @@ def test_measure_refuses_what_cannot_be_compared(pair):
 
 def test_a_bootstrap_of_many_images_takes_little_memory():
     values = np.random.default_rng(1).normal(size=20_000)
+    metrics.bootstrap_mean(values[:9])  # imports scipy
     tracemalloc.start()
     try:
         metrics.bootstrap_mean(values, num_resamples=50)
@@ -129,6 +130,29 @@ def test_every_image_is_drawn_by_the_bootstrap(place):
     values[place] = 1.0  # drawn once in the mean, three times in 2.5 % of the resamples or so
     interval = metrics.bootstrap_mean(values)
     assert interval.low == 0 and 0.1 <= interval.high <= 0.2
+
+
+def test_an_interval_covers_the_truth_where_people_have_several_pictures():
+    rng, hits, num = np.random.default_rng(5), {"pictures": 0, "people": 0}, 200
+    for _ in range(num):
+        people = np.repeat(np.arange(25), rng.integers(2, 9, 25))
+        values = rng.normal(0, 1, 25)[people] + rng.normal(0, 0.5, len(people))
+        for key, given in (("pictures", None), ("people", people)):
+            interval = metrics.bootstrap_mean(values, given, num_resamples=300)
+            hits[key] += interval.low <= 0 <= interval.high
+    assert 0.55 < hits["pictures"] / num < 0.75 and 0.87 < hits["people"] / num < 0.98
+
+
+def test_people_are_drawn_with_all_of_their_pictures_and_have_to_be_two():
+    values = np.array([0.0, 0.0, 0.0, 1.0])
+    interval = metrics.bootstrap_mean(values, ["ann", "ann", "ann", "bob"])
+    assert (interval.mean, interval.low, interval.high) == (0.25, 0.0, 1.0)
+    shifted = metrics.paired_difference(values + [3, 1, 2, 2], values, ["ann", "ann", "ann", "bob"])
+    assert (shifted.mean, shifted.low, shifted.high) == (2.0, 2.0, 2.0)
+    alone = metrics.bootstrap_mean(values, ["ann"] * 4)
+    assert alone.mean == 0.25 and np.isnan(alone.low) and alone.text(2) == "0.25"
+    with pytest.raises(ValueError, match="each of the 4 images, got 3"):
+        metrics.bootstrap_mean(values, ["ann", "ann", "bob"])
 
 
 def test_bootstrap_of_constants_of_nothing_and_of_differences():

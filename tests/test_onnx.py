@@ -31,14 +31,13 @@ from s2f_studio.drawings import prepare as drawings  # noqa: E402
 from s2f_studio.export.writing import described, export  # noqa: E402
 from s2f_studio.page.catalogue import Catalogue  # noqa: E402
 from s2f_studio.server.service import Service as Server  # noqa: E402
-from s2f_utils import infer, networks, weights  # noqa: E402
-from s2f_utils.infer import onnx_engine as engines  # noqa: E402
+from s2f_utils import infer, networks, runtime, weights  # noqa: E402
 from s2f_utils.infer import restorers  # noqa: E402
-from s2f_utils.infer.graphs import FORMAT, description_file, read_description  # noqa: E402
+from s2f_utils.infer.graphs import FORMAT, read_description  # noqa: E402
 from s2f_utils.infer.onnx_engine import OnnxEngine  # noqa: E402
 from s2f_utils.infer.translator import Translator  # noqa: E402
 from s2f_utils.networks import checkpoints  # noqa: E402
-from s2f_utils.networks.info import ModelInfo  # noqa: E402
+from s2f_utils.networks.info import ModelInfo, description_file  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
 from s2f_utils.weights.compact import expanded, tensors_of  # noqa: E402
 from tests.people import person  # noqa: E402
@@ -340,15 +339,15 @@ def test_weights_are_the_same_without_pytorch():
 
 def test_an_engine_is_chosen_by_what_is_there(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert engines.choose_engine() == "onnx" and engines.choose_engine("torch") == "torch"
-    assert engines.choose_engine(has_graphs=False) == "torch"
+    assert runtime.choose_engine() == "onnx" and runtime.choose_engine("torch") == "torch"
+    assert runtime.choose_engine(has_graphs=False) == "torch"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert engines.choose_engine() == "torch" and engines.choose_engine(device="cpu") == "onnx"
-    assert engines.on_gpu("cuda")
+    assert runtime.choose_engine() == "torch" and runtime.choose_engine(device="cpu") == "onnx"
+    assert runtime.on_gpu("cuda")
     with pytest.raises(ValueError, match="computes on the CPU here"):
-        engines.choose_engine("onnx", "cuda")
+        runtime.choose_engine("onnx", "cuda")
     with pytest.raises(ValueError, match="engine must be one of auto, torch, onnx, got 'jax'"):
-        engines.choose_engine("jax")
+        runtime.choose_engine("jax")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert (
         infer.load("sketch-to-face-128").engine.name == "torch"
@@ -364,17 +363,17 @@ def test_an_engine_is_chosen_by_what_is_there(monkeypatch, tmp_path):
     with pytest.raises(ValueError, match="has no graphs: write them where PyTorch is"):
         infer.load(path, engine="onnx")
     monkeypatch.setitem(sys.modules, "torch", None)
-    assert engines.choose_engine() == "onnx" and not engines.on_gpu()
+    assert runtime.choose_engine() == "onnx" and not runtime.on_gpu()
     for ask in (
-        lambda: engines.choose_engine("torch"),
+        lambda: runtime.choose_engine("torch"),
         lambda: infer.load(path),
-        lambda: engines.on_gpu("cuda"),
+        lambda: runtime.on_gpu("cuda"),
     ):
         with pytest.raises(ValueError, match=r'needs PyTorch, .* pip install "\.\[train\]" in'):
             ask()
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ValueError, match="needs onnxruntime: pip install onnxruntime"):
-        engines.choose_engine("onnx")
+        runtime.choose_engine("onnx")
 
 
 @pytest.mark.parametrize("engine", ["torch", "onnx"])

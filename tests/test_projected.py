@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib.resources
 import importlib.util
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -71,6 +72,37 @@ def test_features_are_timms_own(name):
             assert (f * std - e).abs().max() < 1e-4
     with pytest.raises(ValueError, match="multiples of 32"):
         net(pictures(1, 70, 70))
+
+
+def test_weights_are_matched_by_name_whatever_order_timm_has(monkeypatch):
+    import timm
+
+    create, backbone = timm.create_model, pretrained.BACKBONES["efficientnet-lite0"]
+
+    def create_in_another_order(*args, **options):
+        net = create(*args, **options)
+        for module in net.modules():
+            for kept in (module._parameters, module._buffers, module._modules):
+                reverse = not isinstance(module, nn.Sequential)  # blocks are run in their order
+                for name in list(reversed(kept)) if reverse else ():
+                    kept[name] = kept.pop(name)
+        return net
+
+    expected = pretrained._network(backbone).state_dict()
+    monkeypatch.setattr(timm, "create_model", create_in_another_order)
+    found = pretrained._network(backbone).state_dict()
+    assert list(found) != list(expected)
+    assert all(torch.equal(found[key], value) for key, value in expected.items())
+
+
+def test_losses_at_parts_of_a_face_need_aligned_faces(manifest, tmp_path):
+    unaligned = replace(manifest, settings={"align": "none"})
+    with pytest.raises(runtime.ConfigError, match=r"lambda_l2_crop: .* are not aligned: .*--align"):
+        run_of("psp", unaligned, tmp_path, **FELT, lambda_l2_crop=1.0)
+    run_of("psp", unaligned, tmp_path, **FELT)
+    run_of(
+        "psp", replace(manifest, settings={"align": "face"}), tmp_path, **FELT, lambda_l2_crop=1.0
+    )
 
 
 @pytest.mark.parametrize(("side", "fits"), [(32, 64), (64, 64), (70, 64), (100, 96), (250, 256)])

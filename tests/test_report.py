@@ -15,8 +15,7 @@ import data_prep
 from s2f_studio.cli.main import main
 from s2f_utils import metrics, networks, runtime
 from s2f_utils.data import DataError, Manifest, read_manifest
-from s2f_utils.infer.stages import build_plain_stages
-from s2f_utils.infer.torch_engine import TorchEngine
+from s2f_utils.infer.stages import TorchEngine, build_plain_stages
 from s2f_utils.infer.translator import Translator
 from s2f_utils.metrics import evaluation
 from s2f_utils.networks.info import ModelInfo

@@ -474,7 +474,7 @@ def test_a_model_of_maps_is_scored_and_used_like_any_other(manifest, faces, tmp_
         json.loads((tmp_path / "scores" / "metrics.json").read_text())["direction"]
         == "map-to-photo"
     )
-    assert result.labels["sketch"] == "the map itself"
+    assert result.row("sketch").label == "the map itself"
     assert result.row("sketch").load().shape[1:] == result.inputs.shape[1:] == (32, 32, 3)
     pair = manifest.split("test")[0]
     labels = images.load_labels(pair.mask)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from s2f_utils.infer.torch_engine import TorchEngine
+from s2f_utils.infer.stages import TorchEngine
 
 
 class Doubled(nn.Module):

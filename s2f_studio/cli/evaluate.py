@@ -90,11 +90,10 @@ def _new_folder(model: str, split: str) -> Path:
     from s2f_studio.loading import find_generator
     from s2f_utils import weights
     from s2f_utils.runtime import free_stem
-    from s2f_utils.weights import hub
 
     # Nothing is written into the project or a cache.
     names = (*shipped.NAMES, *weights.model_names())
-    is_name = model in names or hub.is_name(model)
+    is_name = model in names or weights.is_on_hub(model)
     parent = Path("runs") if is_name else find_generator(model).parent
     name = f"{re.sub(r'[^A-Za-z0-9._-]', '-', model)}-{split}" if is_name else split
     return parent / free_stem(parent, f"evaluation-{name}")

@@ -11,8 +11,9 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from s2f_studio.refusal import is_for_a_user
-from s2f_utils.infer.request import ENGINES, MAX_SEED, MODES
+from s2f_utils.infer.request import MAX_SEED, MODES
 from s2f_utils.networks.info import DIRECTIONS
+from s2f_utils.runtime import ENGINES
 
 
 def between(least: float, most: float) -> Parameter:

@@ -21,7 +21,7 @@ from torch import nn
 from s2f_utils import runtime
 from s2f_utils.infer.graphs import DESCRIPTION, FORMAT
 from s2f_utils.infer.landmarks import finder
-from s2f_utils.infer.torch_engine import TorchEngine
+from s2f_utils.infer.stages import TorchEngine
 from s2f_utils.infer.translator import Model
 from s2f_utils.networks.info import ModelInfo, made_by
 from s2f_utils.pictures import images

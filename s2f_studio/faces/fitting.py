@@ -57,6 +57,8 @@ NUM_CHANCES = 4  # of sex, age, skin, hair
 OF_HAIR, OF_SHAPE, OF_BUSY, OF_START = 16.0, 0.175, 4.0, 1 / 60
 OF_AGE, OF_SEX, OF_SKIN, OF_HAIR_TONE = 1.2, 1.0, 0.6, 0.12
 OF_OLD = 2.0  # more for an age that is surely drawn
+OPEN_FROM = 0.08  # a gap between lips that no closed mouth has
+OF_CLOSED = 2.0  # more for lips that are surely drawn closed
 OF_HAIR_GIVEN = 2.5  # of somebody's code, which has come near to drawn hair before
 GIVEN_MOVES = 0.4  # how much of its way somebody's code moves, so that the person stays
 NUM_SHAPE_FITTED = 12
@@ -67,7 +69,7 @@ EMPTY = 3.0  # pixels: two masks with hardly more are alike
 LONGEST = 11.5  # codes that are longer are faces that fall apart
 LONGEST_EDITED = 12.5
 # Weights of an edit: of what is asked for, of what should stay, and of the way from the person.
-OF_ASKED, OF_OTHERS, OF_SHAPE_KEPT, OF_HAIR_KEPT, OF_WAY = 3.0, 0.5, 0.15, 0.06, 0.02
+OF_ASKED, OF_OTHERS, OF_SHAPE_KEPT, OF_HAIR_KEPT, OF_WAY = 2.0, 0.5, 0.15, 0.06, 0.02
 EDIT_MOMENTUM = 0.75
 # What changes together: who is asked for one may change in the others, by this share.
 TOGETHER = (
@@ -122,8 +124,9 @@ class Aim(nn.Module):
         aims["curls"] = 1.2 * curls, 0.75 * (shown["texture"].amax(1) - 1 / 3)
         fringe = shown["fringe"][:, 1]
         aims["fringe"] = 1.1 * (fringe > 0.5).float(), 0.5 * (2 * fringe - 1).abs()
-        aims["teeth"] = shown["lips"][:, 2], torch.full_like(crude, 0.25)
-        aims["gap"] = lips[:, 0], 0.75 * steady
+        closed = F.relu(2 * shown["lips"][:, 0] - 1) * (1 - lips[:, 0] / OPEN_FROM).clamp(0, 1)
+        aims["teeth"] = (1 - closed) * shown["lips"][:, 2], 0.25 + OF_CLOSED * closed
+        aims["gap"] = (1 - closed) * lips[:, 0], 0.75 * steady + OF_CLOSED * closed
         aims["smile"] = lips[:, 1], 0.75 * steady
         skin = drawn_from(self.skins, SKIN_SHARES, chances[:, 2])
         hair = drawn_from(self.hairs, HAIR_SHARES, chances[:, 3])
@@ -279,7 +282,8 @@ class Edit(nn.Module):
 
     Gradient descent as in `Fit`, on the misfit of what is asked for, on changes of what should stay
     (other traits, shape, hair), and on the way itself: long where it leads to somebody else in the
-    eyes of a recogniser.
+    eyes of a recogniser. Traits count by the linear map and with the hidden layer, which alone can
+    be fooled.
     """
 
     inputs = {"code": (F32, NUM_DIRECTIONS), "asked": (F32, NUM_TRAITS)}
@@ -306,21 +310,30 @@ class Edit(nn.Module):
         is_asked = (~asked.isnan()).float()
         wanted = (asked - self.net.traits_mean) / self.net.traits_deviation
         wanted = torch.where(asked.isnan(), torch.zeros_like(wanted), wanted)
+        of_asked = OF_ASKED * is_asked
         of_others = OF_OTHERS * self.kept(is_asked[:, :, None] * self.freed)
         of_shape = OF_SHAPE_KEPT * self.kept((is_asked * self.frees_shape)[:, :, None])
         of_hair = OF_HAIR_KEPT * self.kept((is_asked * self.frees_hair)[:, :, None])
         of_identity = self.kept((is_asked * self.frees_identity)[:, :, None])
         start, moved = code, torch.zeros_like(code)
         own_traits, own_shape, own_hair, _ = self.net.shown_by(start)
+        own_linear = self.linear_traits(start)
         is_younger = self.is_age * is_asked * (wanted < own_traits).float()
         for _ in range(NUM_STEPS):
             traits, shape, hair, hidden = self.net.shown_by(code)
-            missing = torch.lerp(traits, self.youngest(code, traits), is_younger) - wanted
-            by_traits = OF_ASKED * is_asked * missing + of_others * (traits - own_traits)
+            linear = self.linear_traits(code)
+            # Nobody becomes younger than asked for by either map.
+            youngest = torch.minimum(traits, linear)
+            misfit = [
+                of_asked * (torch.lerp(found, youngest, is_younger) - wanted)
+                + of_others * (found - own)
+                for found, own in ((traits, own_traits), (linear, own_linear))
+            ]
             by_shape = of_shape * (shape - own_shape)
             by_hair = of_hair * (hair - own_hair)
-            slope = self.net.slope_of(torch.cat([by_traits, by_shape, by_hair], dim=1), hidden)
+            slope = self.net.slope_of(torch.cat([misfit[0], by_shape, by_hair], dim=1), hidden)
             way = code - start
+            slope = slope + misfit[1] @ self.net.linear()[0].T
             slope = slope + OF_WAY * (way + of_identity * way @ self.net.identity)
             moved = EDIT_MOMENTUM * moved - 2 * slope @ self.net.edit_descent
             code = code + moved
@@ -333,10 +346,9 @@ class Edit(nn.Module):
         """What stays of something that each asked trait frees, (N, T, M), from 0 to 1: (N, M)."""
         return 1 - freed.amax(dim=1)
 
-    def youngest(self, code: Tensor, traits: Tensor) -> Tensor:
-        """Traits (N, T) by either map: nobody becomes younger than asked for by one of them."""
-        linear = code @ self.net.linear()[0] + self.net.shown[-1, :NUM_TRAITS]
-        return torch.minimum(traits, linear)
+    def linear_traits(self, code: Tensor) -> Tensor:
+        """Traits (N, T) by the linear map alone, which small changes of a code fool less."""
+        return code @ self.net.linear()[0] + self.net.shown[-1, :NUM_TRAITS]
 
 
 def named(values: dict[str, float]) -> Tensor:

@@ -19,11 +19,16 @@ from s2f_studio.faces.model import OTHER_FILES_OF_FACES, FaceModel
 from s2f_studio.loading import load as load_model
 from s2f_studio.refusal import Refusal, without_folders
 from s2f_studio.request import DIRECTIONS
-from s2f_utils import networks, weights
+from s2f_utils import networks, runtime, weights
 from s2f_utils.infer import Model, restorers
-from s2f_utils.infer import onnx_engine as engines
-from s2f_utils.infer.graphs import DESCRIPTION, RESTORER, read_description
-from s2f_utils.networks.info import RESTORES, TRANSLATES, ModelInfo, generator_file
+from s2f_utils.infer.graphs import RESTORER, read_description
+from s2f_utils.networks.info import (
+    DESCRIPTION,
+    RESTORES,
+    TRANSLATES,
+    ModelInfo,
+    generator_file,
+)
 from s2f_utils.pictures.mesh import FACE_PX
 
 MANY, MAPS = "sketch-to-face-128", "map-to-face-128"
@@ -96,7 +101,7 @@ class Choice:
 
 
 def load(choice: Choice, device: str = "auto", engine: str = "auto") -> Model:
-    """Load the model. engine: as in `onnx_engine.choose_engine`.
+    """Load the model. engine: as in `runtime.choose_engine`.
 
     Raises Refusal, which says what is wrong with its file, but not its path.
     """
@@ -133,7 +138,7 @@ class Catalogue:
         with self._lock:
             if not self._listed or time.monotonic() - self._at > RESCAN_S:
                 found = [*_shipped(), *self._exported()]
-                if engines.is_there(engines.TORCH):
+                if runtime.has_engine(runtime.TORCH):
                     found += [*self._runs(), *(_official() if self.official else ())]
                 self._listed, self._at = {choice.id: choice for choice in found}, time.monotonic()
             return self._listed

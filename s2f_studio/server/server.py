@@ -61,7 +61,7 @@ def create(
     """The whole app, ready for a server; `app.state.service` is what works in it.
 
     runs: the folder of run folders whose models are offered, or None. engine: as in
-    `running.choose_engine`. notice: a sentence that stays in sight, beside the note that faces are
+    `runtime.choose_engine`. notice: a sentence that stays in sight, beside the note that faces are
     guesses. offline: nothing is downloaded from now on in this process (S2F_OFFLINE). local_only:
     answer only who asks for localhost or for an address in numbers. behind_proxy: as in
     `guard.Guard`. Raises ValueError where a package is missing.

@@ -19,7 +19,6 @@ from s2f_studio.refusal import Refusal
 from s2f_studio.request import DrawingRequest
 from s2f_utils import runtime
 from s2f_utils.infer import Model
-from s2f_utils.infer import onnx_engine as engines
 from s2f_utils.networks.info import ModelInfo
 
 WORST_CANDIDATES = "ask for fewer candidates, or without large or enhance"
@@ -131,7 +130,7 @@ class Service:
         engine: str = "auto",
     ) -> None:
         self.catalogue, self.limits = catalogue or Catalogue(), limits or Limits()
-        engines.choose_engine(engine, device)  # raises now for what is not here
+        runtime.choose_engine(engine, device)  # raises now for what is not here
         self.models = LoadedModels(
             lambda choice: load(choice, device, engine=engine),
             self.limits.max_models,

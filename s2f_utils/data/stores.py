@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -28,6 +29,9 @@ GIVEN: dict[str, tuple[str, ...]] = {
     "both": ("sketch", "mask"),
     "photo": (),
 }
+
+# what a model reads → the manifest's column
+SOURCE_COLUMNS = {"sketch": "sketch", "map": "mask", "photo": "photo"}
 
 AHEAD = 4  # batches that are read while a GPU works
 CGROUP = Path("/sys/fs/cgroup")  # where a container's limits are
@@ -290,6 +294,58 @@ def squared(path: Path, image: np.ndarray, size_px: int) -> np.ndarray:
     if image.shape[:2] == (size_px, size_px):
         return image
     return images.resize(image, size_px, "stretch")
+
+
+def columns_of(direction: str) -> tuple[str, str]:
+    """The manifest's columns of inputs and outputs. Raises DataError for inputs that a manifest
+    does not have.
+    """
+    source, _, target = direction.partition("-to-")
+    if source not in SOURCE_COLUMNS:
+        raise DataError(
+            f"a model that reads {source} is not scored:"
+            " give one that reads sketches, maps or photos"
+        )
+    return SOURCE_COLUMNS[source], target
+
+
+def complete(pairs: Iterable[Row], direction: str) -> list[Row]:
+    """The pairs that have both pictures of this direction."""
+    source, target = columns_of(direction)
+    return [pair for pair in pairs if getattr(pair, source) and getattr(pair, target)]
+
+
+def sha256_of_pairs(pairs: Sequence[Row], direction: str) -> str:
+    """The SHA-256 of the ids and picture files of pairs that are `complete`: 64 hexadecimal digits
+    that tell apart two data sets of one name.
+    """
+    digest = hashlib.sha256()
+    for pair in pairs:
+        digest.update(pair.id.encode())
+        for column in columns_of(direction):
+            digest.update(hashlib.sha256(getattr(pair, column).read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def load_pairs(pairs: Sequence[Row], size_px: int, direction: str) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and true outputs, uint8 (N, size_px, size_px, 3) each; maps in CelebAMask-HQ's
+    colours. Raises DataError for a pair that lacks one.
+    """
+    source, target = columns_of(direction)
+    return _load_column(pairs, source, size_px), _load_column(pairs, target, size_px)
+
+
+def _load_column(pairs: Sequence[Row], column: str, size_px: int) -> np.ndarray:
+    pictures = np.empty((len(pairs), size_px, size_px, 3), np.uint8)
+    for number, pair in enumerate(pairs):
+        path = getattr(pair, column)
+        if path is None:
+            raise DataError(f"pair {pair.id} has no {column}: scoring needs both")
+        if column == "mask":
+            pictures[number] = map_picture(path, size_px)
+        else:
+            pictures[number] = squared(path, images.load_rgb(path), size_px)
+    return pictures
 
 
 def free_bytes(device: torch.device) -> int:

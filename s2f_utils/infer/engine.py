@@ -3,6 +3,6 @@ which the second needs, may be missing.
 """
 
 from s2f_utils.infer.onnx_engine import OnnxEngine
-from s2f_utils.infer.torch_engine import TorchEngine
+from s2f_utils.infer.stages import TorchEngine
 
 Engine = OnnxEngine | TorchEngine

@@ -13,12 +13,17 @@ from typing import Any, TypeVar
 
 from s2f_utils import weights
 from s2f_utils.infer.enhance import Restorer
-from s2f_utils.infer.onnx_engine import ONNX, TORCH, OnnxEngine, choose_engine, is_there
+from s2f_utils.infer.onnx_engine import OnnxEngine
 from s2f_utils.infer.styles import StyleModel
 from s2f_utils.infer.translator import Translator
-from s2f_utils.networks.info import ModelInfo, UnknownNetworkError
+from s2f_utils.networks.info import (
+    DESCRIPTION,
+    ModelInfo,
+    UnknownNetworkError,
+    description_file,
+)
+from s2f_utils.runtime import ONNX, TORCH, choose_engine, has_engine
 
-DESCRIPTION = "model.json"  # of a folder's graphs; for shipped ones, the model's name with .json
 FORMAT = 4
 KINDS = {kind.__name__: kind for kind in (Translator, StyleModel)}
 RESTORER = Restorer.__name__
@@ -84,7 +89,7 @@ def _suits_auto(description: Mapping[str, Any] | None) -> bool:
     """
     if description is None:
         return False
-    return description["kind"] != StyleModel.__name__ or not is_there(TORCH)
+    return description["kind"] != StyleModel.__name__ or not has_engine(TORCH)
 
 
 def _model_class(model: str | Path, description: Mapping[str, Any] | None) -> type[Translator]:
@@ -147,14 +152,6 @@ def _info_in(description: Mapping[str, Any], name: str) -> ModelInfo:
         data=meta.get("training_data", ""),
         licence=meta.get("terms", ""),
     )
-
-
-def description_file(model: str | Path, shipped: Path = weights.GRAPHS) -> Path:
-    """The file that describes a model's graphs, which are beside it: in the model's folder, or else
-    the one of this name in the folder of shipped ones; it may not exist.
-    """
-    own = Path(model) / DESCRIPTION
-    return own if own.is_file() else shipped / f"{model}.json"
 
 
 def read_description(file: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2f_utils import weights
+from s2f_utils import runtime, weights
 from s2f_utils.infer import onnx_engine
 from s2f_utils.infer.translator import LEAST_PX
 from s2f_utils.pictures import faces, images, mesh
@@ -80,7 +80,7 @@ def finder(engine: str = "auto") -> Engine:
     Raises WeightsError if its file is missing or damaged.
     """
     path = weights.shipped(weights.FINDER)
-    chosen = onnx_engine.choose_engine(engine, "cpu")
+    chosen = runtime.choose_engine(engine, "cpu")
     try:
         return _finder_of(path, chosen)
     except (FileNotFoundError, ValueError) as error:
@@ -91,12 +91,11 @@ def finder(engine: str = "auto") -> Engine:
 
 
 def _finder_of(path: Path, engine: str) -> Engine:
-    if engine == onnx_engine.ONNX:
+    if engine == runtime.ONNX:
         found = onnx_engine.OnnxEngine({"look": weights.GRAPHS / "look.onnx"}, {"look": [path]})
         found.takes("look")  # loads it now, not at the first picture
         return found
-    from s2f_utils.infer.stages import FindLandmarks
-    from s2f_utils.infer.torch_engine import TorchEngine
+    from s2f_utils.infer.stages import FindLandmarks, TorchEngine
     from s2f_utils.networks import checkpoints
 
     return TorchEngine(

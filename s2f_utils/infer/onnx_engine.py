@@ -1,12 +1,11 @@
-"""The engine that runs a model's stages by onnxruntime, without PyTorch, and the choice between the
-two engines; PyTorch's is in `torch_engine`, and has the same methods.
+"""The engine that runs a model's stages by onnxruntime, without PyTorch. PyTorch's, in `stages`,
+has the same methods; `runtime.choose_engine` chooses.
 
 onnxruntime runs graphs that `s2f export` wrote or that are shipped with the package.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -16,56 +15,9 @@ from typing import Any
 import numpy as np
 
 from s2f_utils import runtime
-from s2f_utils.infer.request import ENGINES
 from s2f_utils.weights.compact import expanded
 
-_, TORCH, ONNX = ENGINES
-NEEDS = {
-    TORCH: "PyTorch, for models of your own, published ones, and training:"
-    f" {runtime.pip_install('train')}",
-    ONNX: "onnxruntime: pip install onnxruntime",
-}
 default_threads = 0  # set by `set_threads`; 0: OMP_NUM_THREADS or one per core
-
-
-def is_there(engine: str) -> bool:
-    """Whether an engine's package is installed."""
-    return importlib.util.find_spec({TORCH: "torch", ONNX: "onnxruntime"}[engine]) is not None
-
-
-def choose_engine(engine: str = "auto", device: str = "auto", *, has_graphs: bool = True) -> str:
-    """The engine for a model: the requested one, or, with "auto", PyTorch on a GPU, and on a CPU
-    onnxruntime, which is faster for default answers (docs/deploy.md), if the model has graphs.
-
-    Raises ValueError for another engine, for onnxruntime on a GPU, and if its package
-    is missing.
-    """
-    device = str(device)
-    if engine not in ENGINES:
-        raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
-    if engine == ONNX and device not in ("auto", "cpu"):
-        raise ValueError(
-            f"onnxruntime computes on the CPU here: leave device {device} out, or take engine"
-            f" {TORCH}"
-        )
-    if engine == "auto":
-        engine = ONNX if has_graphs and is_there(ONNX) and not on_gpu(device) else TORCH
-    if not is_there(engine):
-        raise ValueError(f"this needs {NEEDS[engine]}")
-    return engine
-
-
-def on_gpu(device: str = "auto") -> bool:
-    """Whether a device, as `runtime.pick_device` names it, is a GPU.
-
-    Raises ValueError for a missing one.
-    """
-    device = str(device)
-    if device == "cpu" or (device == "auto" and not is_there(TORCH)):
-        return False
-    if not is_there(TORCH):
-        raise ValueError(f"device {device!r} needs {NEEDS[TORCH]}")
-    return runtime.pick_device(device).type != "cpu"
 
 
 def threads_wanted() -> int:
@@ -78,7 +30,7 @@ def set_threads(num: int) -> None:
     """Set the number of threads per answer, for all engines."""
     global default_threads
     default_threads = num
-    if is_there(TORCH):
+    if runtime.has_engine(runtime.TORCH):
         import torch
 
         torch.set_num_threads(num)

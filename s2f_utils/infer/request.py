@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 MODES = ("deterministic", "paper")
-ENGINES = ("auto", "torch", "onnx")  # what runs a model (`onnx_engine.choose_engine`)
 MAX_SEED = 2**31 - 1  # what torch takes on every device
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from s2f_utils import runtime, weights
 from s2f_utils.infer import graphs
 from s2f_utils.infer.enhance import Restorer
-from s2f_utils.infer.model_files import find_generator, licence_of
+from s2f_utils.infer.loading import find_generator, licence_of
 from s2f_utils.networks.info import FROM_DEGRADED, RESTORES, ModelInfo, UnknownNetworkError
 
 if TYPE_CHECKING:
@@ -72,8 +72,7 @@ def restorer_of(net: nn.Module, device: torch.device, info: ModelInfo) -> Restor
     """A restorer from a network, (N, 3, S, S) in [-1, 1] → the same, in float32; S and the rest of
     its description are in `info`.
     """
-    from s2f_utils.infer.stages import Restored
-    from s2f_utils.infer.torch_engine import TorchEngine
+    from s2f_utils.infer.stages import Restored, TorchEngine
 
     precision = runtime.pick_precision(device, "float32")
     stage = Restored(precision.place(net), precision)

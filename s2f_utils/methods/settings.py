@@ -59,6 +59,10 @@ def need(holds: bool, message: str) -> None:
         raise ConfigError(message)
 
 
+# Weights of losses that look at parts of a face, where aligned faces have them.
+LOSSES_OF_FACE_PARTS = ("lambda_components", "lambda_l2_crop")
+
+
 def need_features_of_parts(config: TrainConfig) -> None:
     """What `lambda_components` needs, of methods that have it."""
     fits = config.perceptual == "efficientnet" and config.size_px >= 128

@@ -11,21 +11,23 @@ from s2f_utils.metrics import structure, perceptual, patches, distribution, retr
 
 # isort: on
 from s2f_utils.metrics.baselines import TRIVIAL_ROWS, filtered, trivial_predictions
-from s2f_utils.metrics.bootstrap import Interval, bootstrap_mean, paired_difference
 from s2f_utils.metrics.patches import PatchTest, patch_test
 from s2f_utils.metrics.registry import (
     DEFAULT_METRICS,
     GROUPS,
     METRICS,
+    Interval,
     Metric,
     PictureSet,
     Reference,
     SetScores,
+    bootstrap_mean,
     group,
     measure,
     measure_sets,
     metric,
     not_measured,
+    paired_difference,
 )
 
 __all__ = [

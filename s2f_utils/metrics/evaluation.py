@@ -17,10 +17,10 @@ from tqdm.auto import tqdm
 
 from s2f_utils import metrics, runtime
 from s2f_utils.data import DataError, Manifest, Row
+from s2f_utils.data.stores import complete, load_pairs, sha256_of_pairs
 from s2f_utils.infer.translator import Translator
 from s2f_utils.metrics.baselines import trivial_labels, trivial_prediction
 from s2f_utils.metrics.registry import Pictures, smallest
-from s2f_utils.metrics.scored_pairs import complete, load_pairs
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
 
@@ -79,7 +79,7 @@ class Evaluation:
         _refuse_leaks(self.manifest, self.split)
         self.ids = [pair.id for pair in self.pairs]
         self.boxes = [images.read_content_box(pair.photo) for pair in self.pairs]
-        prepared_px = self.manifest.settings.get("size_px", self.size_px)
+        prepared_px = self.manifest.settings.get("size_px") or self.size_px
         if any(self.boxes) and prepared_px != self.size_px:
             raise DataError(
                 f"{self.manifest.path}: padded pictures of {prepared_px} px cannot be scored at"
@@ -93,6 +93,11 @@ class Evaluation:
         return self.manifest.path.resolve().parent.name
 
     @property
+    def people(self) -> list[str]:
+        """Who each pair shows."""
+        return [pair.identity for pair in self.pairs]
+
+    @property
     def columns(self) -> list[str]:
         """The metrics that were measured:
         those with a value for each image, then those of whole sets.
@@ -102,15 +107,6 @@ class Evaluation:
     def row(self, key: str) -> Scored:
         """The row of this key. KeyError if there is none."""
         return {row.key: row for row in self.rows}[key]
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """{row: its label}."""
-        return {row.key: row.label for row in self.rows}
-
-    def intervals(self) -> dict[str, dict[str, metrics.Interval]]:
-        """Mean and 95 % interval of every metric that has a value for each image, in every row."""
-        return {row.key: row.intervals() for row in self.rows}
 
     def table(self) -> str:
         """The table as text for a terminal, five metrics side by side."""
@@ -163,7 +159,7 @@ class Evaluation:
 
         truths: ground truth; None: the true outputs. seeds, steps: of metrics that train networks.
         """
-        people = [pair.identity for pair in self.pairs]
+        people = self.people
         true = self.cut(self.truths if truths is None else truths)
         reference = metrics.Reference(true, people, seeds, steps)
         of_pairs = [name for name in names if metrics.METRICS[name].of == "pairs"]
@@ -173,6 +169,7 @@ class Evaluation:
             of_set = metrics.measure_sets({row.key: outputs}, reference, names)[row.key]
             row.values = metrics.measure(outputs, true, of_pairs) | of_set.values
             row.figures = of_set.figures
+            row.people = people
         self.missing |= metrics.not_measured(names, *smallest(true), len(set(people)))
 
     @property
@@ -298,9 +295,8 @@ def evaluate(
     name = "model" if name in NOT_MODELS else name
     folder = result.folder / "outputs" / mode
     files = {pair_id: output_file(folder, pair_id) for pair_id in result.ids}
-    began = time.monotonic()
-    _translate(translator, result.inputs, list(files.values()), mode, progress)
-    result.seconds_per_image = (time.monotonic() - began) / len(result.pairs)
+    seconds = _translate(translator, result.inputs, list(files.values()), mode, progress)
+    result.seconds_per_image = seconds / len(result.pairs)
     model = Scored(key=name, label=name, trained_on=sets_in(translator.files), files=files)
     model.load = functools.partial(load_outputs, files)
     result.rows = [model, *result.trivial_rows()]
@@ -343,8 +339,11 @@ def load_outputs(files: Mapping[str, Path]) -> np.ndarray:
 
 def _translate(
     translator: Translator, inputs: np.ndarray, files: Sequence[Path], mode: str, progress: bool
-) -> None:
-    """Save the model's outputs for inputs, uint8 (N, H, W, 3), as these files."""
+) -> float:
+    """Save the model's outputs for inputs, uint8 (N, H, W, 3), as these files; returns the seconds
+    that the model took, without what writing the files took.
+    """
+    seconds = 0.0
     bar = tqdm(
         total=len(inputs),
         desc=f"translating ({mode})",
@@ -356,10 +355,13 @@ def _translate(
         torch.manual_seed(0)  # the paper's mode draws dropout: the same scores every time
         for start in range(0, len(inputs), BATCH):
             batch = inputs[start : start + BATCH]
+            began = time.monotonic()
             outputs = translator.translate_batch(batch, mode=mode)
+            seconds += time.monotonic() - began
             for path, picture in zip(files[start : start + BATCH], outputs, strict=True):
                 images.save(path, picture, generated=True)
             bar.update(len(batch))
+    return seconds
 
 
 def _write(result: Evaluation) -> None:
@@ -371,8 +373,10 @@ def _write(result: Evaluation) -> None:
     manifest = result.manifest
     facts = {
         "data": result.data,
+        "pictures_sha256": sha256_of_pairs(result.pairs, result.direction),
         "split": result.split,
         "num_images": len(result.pairs),
+        "num_people": len(set(result.people)),
         "size_px": result.size_px,
         "fit": manifest.settings.get("fit", "stretch"),
         "direction": result.direction,

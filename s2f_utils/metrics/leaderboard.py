@@ -17,6 +17,7 @@ import tabulate
 
 from s2f_utils import metrics, runtime
 from s2f_utils.data import DataError, Manifest
+from s2f_utils.data.stores import complete, sha256_of_pairs
 from s2f_utils.metrics import retrieval, structure
 from s2f_utils.metrics.evaluation import NOT_MODELS, Evaluation, Scored, load_outputs, output_file
 from s2f_utils.metrics.registry import METRICS, check_names
@@ -51,8 +52,9 @@ def find_outputs(
             f"{path}: no such folder: give a run folder, or a folder of outputs, as PATH or"
             " NAME=PATH"
         )
+    pairs = complete(manifest.split(split), direction)
     wanted = {"data": manifest.path.resolve().parent.name, "split": split, "direction": direction}
-    modes, facts = _modes(path, wanted)
+    modes, facts = _modes(path, wanted, sha256_of_pairs(pairs, direction))
     seed = None
     for folder in (path.parent, path):
         config = folder / "config.json"
@@ -64,7 +66,7 @@ def find_outputs(
     for mode in modes:
         label = f"{name}, {mode.name} mode" if len(modes) > 1 else name
         key = label if seed is None else f"{label}, seed {seed}"
-        files = _files(mode, [pair.id for pair in manifest.split(split)])
+        files = _files(mode, [pair.id for pair in pairs])
         rows.append(
             Scored(
                 key=key,
@@ -79,10 +81,11 @@ def find_outputs(
     return rows
 
 
-def _modes(path: Path, wanted: Mapping[str, str]) -> tuple[list[Path], dict[str, Any]]:
+def _modes(path: Path, wanted: Mapping[str, str], sha256: str) -> tuple[list[Path], dict[str, Any]]:
     """The folders of pictures, one for each inference mode, and their `metrics.json`.
 
-    wanted: what that file must say of the data, the split and the direction.
+    wanted: what that file must say of the data, the split and the direction; sha256: and of the
+    pictures of the split. What it does not say is not asked.
     """
     refused = f"no outputs here: {HOW_TO_MAKE}"
     evaluations = sorted(path.glob("evaluation*/"), key=_time_and_name, reverse=True)
@@ -93,8 +96,11 @@ def _modes(path: Path, wanted: Mapping[str, str]) -> tuple[list[Path], dict[str,
         if not modes:
             continue
         other = [key for key in wanted if facts.get(key, wanted[key]) != wanted[key]]
-        if not other:
+        if not other and facts.get("pictures_sha256", sha256) == sha256:
             return modes, facts
+        if not other:
+            refused = f"its outputs are of other pictures than this leaderboard: {HOW_TO_MAKE}"
+            continue
         found = ", ".join(f"{key} {facts[key]}" for key in other)
         needed = ", ".join(f"{key} {wanted[key]}" for key in other)
         refused = f"its outputs are of {found}, this leaderboard is of {needed}: {HOW_TO_MAKE}"
@@ -201,7 +207,7 @@ def _size_px(entries: Sequence[Scored], manifest: Manifest) -> int:
     for entry in entries:
         for path in entry.files.values():
             return len(images.load_rgb(path))
-    return int(manifest.settings.get("size_px", 256))
+    return int(manifest.settings.get("size_px") or 256)  # of raw pictures it is unknown
 
 
 def _check_sizes(row: Scored, size_px: int) -> None:
@@ -315,8 +321,8 @@ def _cell_over_seeds(rows: Sequence[Scored], name: str) -> str:
 
 def _notes(board: Evaluation) -> list[str]:
     notes = [
-        f"{len(board.pairs)} images of the split “{board.split}”, {board.size_px} px;"
-        " 95 % bootstrap intervals."
+        f"{len(board.pairs)} images of the split “{board.split}”, {board.size_px} px; 95 %"
+        f" bootstrap intervals over its people ({len(set(board.people))})."
     ]
     for name, reason in board.missing.items():
         notes.append(f"Not measured: {METRICS[name].heading}: {reason}.")

@@ -1,4 +1,5 @@
-"""The table of metrics. A metric is one function and its `@metric(...)`, in the module of its kind.
+"""The table of metrics, and what they give: scores with bootstrap intervals (Efron 1979). A metric
+is one function and its `@metric(...)`, in the module of its kind.
 
 Pictures are uint8 RGB (H, W, 3); several are an array (N, H, W, 3), or a list of arrays of any
 sizes.
@@ -18,7 +19,6 @@ from PIL import Image
 from torch import Tensor
 
 from s2f_utils import weights
-from s2f_utils.metrics.bootstrap import Interval, bootstrap_mean
 
 Pictures = Sequence[np.ndarray] | np.ndarray
 Features = Callable[[Pictures], Any]
@@ -30,6 +30,9 @@ DEFAULT_METRICS = ("ssim", "sharpness", "psnr", "mse", "l1", "l2_norm")
 # "default": those. "all": of pairs. "project1": a published protocol, with its errors. "features":
 # in pretrained features.
 GROUPS = ("default", "all", "project1", "sets", "features")
+# People who are drawn at once, in all resamples together: two thousand resamples of 70,000 people
+# would be gigabytes.
+DRAWN_AT_ONCE = 2**15
 
 
 class PictureSet:
@@ -64,15 +67,106 @@ class Reference(PictureSet):
         self.steps = steps
 
 
+@dataclass(frozen=True)
+class Interval:
+    """A mean and the 95 % bootstrap interval around it; NaN, no interval, where there is one
+    person.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+    def text(self, digits: int) -> str:
+        """For tables: "0.7012 [0.6900, 0.7100]"."""
+        if np.isnan(self.low):
+            return f"{self.mean:.{digits}f}"
+        return f"{self.mean:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
+
+
+def bootstrap_mean(
+    values: np.ndarray,
+    people: Sequence[str] | None = None,
+    *,
+    num_resamples: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """The mean of per-image values (N,) and its 95 % percentile interval over resampled people.
+
+    people: who each image shows, (N,); None: each shows another person. A person is drawn with all
+    of their images: these are alike, and drawn one by one they make the interval too narrow.
+    Infinite values (the PSNR of identical pictures) make mean and interval infinite; NaN, images
+    that have no value, are left out, and all are NaN when there is no other. ValueError when N is
+    0, or for another number of people.
+    """
+    from scipy.stats import bootstrap
+
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"values must be (N,) with at least one image, got shape {values.shape}")
+    people = np.arange(len(values)) if people is None else np.asarray(people)
+    if people.shape != values.shape:
+        raise ValueError(
+            f"people must have an entry for each of the {len(values)} images, got {len(people)}"
+        )
+    has_value = ~np.isnan(values)
+    values = values[has_value]
+    if not len(values) or not np.isfinite(values).all():
+        mean = float(values.mean()) if len(values) else np.nan
+        return Interval(mean, mean, mean)
+    mean = float(values.mean())
+    sums, counts = _by_person(values, people[has_value])
+    if len(sums) == 1:
+        return Interval(mean, np.nan, np.nan)
+
+    def mean_over_images(sums: np.ndarray, counts: np.ndarray, axis: int) -> np.ndarray:
+        return sums.sum(axis) / counts.sum(axis)
+
+    resampled = bootstrap(
+        (sums, counts),
+        mean_over_images,
+        paired=True,
+        vectorized=True,
+        n_resamples=num_resamples,
+        batch=max(1, DRAWN_AT_ONCE // len(sums)),
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    )
+    low, high = resampled.confidence_interval
+    return Interval(mean, float(low), float(high))
+
+
+def _by_person(values: np.ndarray, people: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The sum of each person's values, and how many there are: (P,) each."""
+    _, person = np.unique(people, return_inverse=True)
+    return np.bincount(person, values), np.bincount(person)
+
+
+def paired_difference(
+    ours: np.ndarray, theirs: np.ndarray, people: Sequence[str] | None = None
+) -> Interval:
+    """Mean of `ours - theirs` over the same images (N,) and its 95 % interval: one that excludes 0
+    is a difference. people: as in `bootstrap_mean`.
+    """
+    ours, theirs = np.asarray(ours), np.asarray(theirs)
+    if ours.shape != theirs.shape:
+        raise ValueError(
+            f"the same images must be measured for both, got {ours.shape} and {theirs.shape}"
+        )
+    return bootstrap_mean(ours - theirs, people)
+
+
 @dataclass
 class SetScores:
     """Scores of a set of outputs by metric.
 
-    values: float64 (N,), one for each picture. figures: one number for the whole set.
+    values: float64 (N,), one for each picture. figures: one number for the whole set. people: who
+    each picture shows; None: each shows another person.
     """
 
     values: dict[str, np.ndarray] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
+    people: Sequence[str] | None = None
 
     def add(self, name: str, score: float | np.ndarray) -> None:
         """Enter what the metric `name` returned for this set."""
@@ -82,11 +176,11 @@ class SetScores:
             self.figures[name] = float(score)
 
     def interval(self, name: str) -> Interval | None:
-        """Mean and 95 % interval over images; None where no image has a value."""
+        """Mean and 95 % interval over people; None where no image has a value."""
         values = self.values.get(name, np.empty(0))
         if np.isnan(values).all():
             return None
-        return bootstrap_mean(values)
+        return bootstrap_mean(values, self.people)
 
     def intervals(self) -> dict[str, Interval]:
         """The intervals of all metrics for which some image has a value."""
@@ -292,7 +386,7 @@ def measure_sets(
     scores = {}
     for key, pictures in outputs.items():
         made = PictureSet(pictures)
-        scores[key] = SetScores()
+        scores[key] = SetScores(people=reference.people)
         for name in chosen:
             scores[key].add(name, METRICS[name].function(made, reference))
     return scores

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from s2f_utils import networks
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.runtime import atomic_path
-from s2f_utils.weights.compact import packed, unpacked
+from s2f_utils.weights.compact import SCALE, packed, unpacked
 
 TRAINING = "learned_from"  # the part of a header that says what a model was trained on
 # In the messages of torch's writer, and of safetensors', where the disk takes no more.
@@ -159,7 +159,8 @@ def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
     path = Path(path)
     if path.suffix == ".safetensors":
         tensors, meta, _ = _read(path)
-        tensors = unpacked(tensors)
+        if any(key.endswith(SCALE) for key in tensors):
+            tensors = unpacked(tensors)
     else:
         tensors, meta = state_dict_of(path), {}
     try:

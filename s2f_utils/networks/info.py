@@ -8,7 +8,10 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from s2f_utils import weights
 
 # Tasks of networks.
 TRANSLATES, DRAWS, RENDERS = "translates", "draws", "renders"
@@ -23,6 +26,7 @@ COARSE, MIDDLE = 3, 7  # the first middle style of a face, and the first fine on
 # What a model reads, where its direction has another word for it.
 READS = {"both": "sketch and map", "noise": "", "damaged": "photo"}
 ALIGNED = "aligned"  # the layout of pictures of faces that lie on `faces.TEMPLATE`
+DESCRIPTION = "model.json"  # of a folder's graphs; for shipped ones, the model's name with .json
 # The fields of a header that describe the training.
 TRAINING = (
     "method",
@@ -49,6 +53,14 @@ def generator_file(direction: str | None = None) -> str:
     another.
     """
     return f"generator-{direction}.safetensors" if direction else "generator.safetensors"
+
+
+def description_file(model: str | Path, shipped: Path = weights.GRAPHS) -> Path:
+    """The file that describes a model's graphs, which are beside it: in the model's folder, or else
+    the one of this name in the folder of shipped ones; it may not exist.
+    """
+    own = Path(model) / DESCRIPTION
+    return own if own.is_file() else shipped / f"{model}.json"
 
 
 def read_by(direction: str) -> str:

@@ -130,22 +130,70 @@ def check(name: str = "efficientnet-lite0") -> None:
         raise ImportError(f"the features of {name}: {why}")
 
 
-def _network(backbone: Backbone) -> nn.Module:
-    """timm's network with the package's weights, whose names differ and whose order does not,
-    in eval mode.
+# The layers of the port by timm's names: of the network, and of its blocks without and with an
+# expansion.
+OUTER_LAYERS = {
+    "conv_stem": "_conv_stem",
+    "bn1": "_bn0",
+    "conv_head": "_conv_head",
+    "bn2": "_bn1",
+    "classifier": "_fc",
+}
+BLOCK_LAYERS = {
+    "conv_dw": "_depthwise_conv",
+    "bn1": "_bn1",
+    "conv_pw": "_project_conv",
+    "bn2": "_bn2",
+}
+EXPANDED_BLOCK_LAYERS = {
+    "conv_pw": "_expand_conv",
+    "bn1": "_bn0",
+    "conv_dw": "_depthwise_conv",
+    "bn2": "_bn1",
+    "conv_pwl": "_project_conv",
+    "bn3": "_bn2",
+}
+
+
+def _layers_of_port(net: nn.Module) -> dict[str, str]:
+    """The names that the port's layers have in its file, by their names in timm's network; the
+    port counts blocks through all stages.
     """
+    layers = dict(OUTER_LAYERS)
+    names = [f"blocks.{s}.{b}" for s, stage in enumerate(net.blocks) for b in range(len(stage))]
+    for number, name in enumerate(names):
+        is_expanded = hasattr(net.get_submodule(name), "conv_pwl")
+        for ours, theirs in (EXPANDED_BLOCK_LAYERS if is_expanded else BLOCK_LAYERS).items():
+            layers[f"{name}.{ours}"] = f"_blocks.{number}.{theirs}"
+    return layers
+
+
+def _network(backbone: Backbone) -> nn.Module:
+    """timm's network with the package's weights, matched by name, in eval mode."""
     import timm
 
     # The weights that timm draws first must not move a training's generator.
     with torch.random.fork_rng(devices=[]):
         net = timm.create_model(backbone.timm_name, pretrained=False)
     file = Path(importlib.import_module(backbone.module).__file__).parent / backbone.file
-    own, weights = net.state_dict(), torch.load(file, map_location="cpu", weights_only=True)
-    if [w.shape for w in own.values()] != [w.shape for w in weights.values()]:
+    weights = torch.load(file, map_location="cpu", weights_only=True)
+    layers = _layers_of_port(net)
+    renamed = {}
+    try:
+        for key in net.state_dict():
+            layer, _, part = key.rpartition(".")
+            renamed[key] = weights.pop(f"{layers[layer]}.{part}")
+        net.load_state_dict(renamed)
+    except (KeyError, RuntimeError) as error:
         raise RuntimeError(
-            f"{backbone.file} does not fit timm's {backbone.timm_name}: install the tested timm"
+            f"{backbone.file} does not fit timm's {backbone.timm_name} ({error}): install the"
+            " tested timm"
+        ) from None
+    if weights:
+        raise RuntimeError(
+            f"{backbone.file} has layers that timm's {backbone.timm_name} lacks"
+            f" ({next(iter(weights))}): install the tested timm"
         )
-    net.load_state_dict(dict(zip(own, weights.values(), strict=True)))
     return net.eval()
 
 

@@ -1,5 +1,5 @@
-"""The machine: its cores, its device, copies to and from a GPU, the random generators, and what a
-result says of it.
+"""The machine: its cores, its device, the engine that runs a model, copies to and from a GPU, the
+random generators, and what a result says of it.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import random
@@ -16,12 +17,21 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from s2f_utils.runtime.words import pip_install
+
 if TYPE_CHECKING:
     import torch
 
 PAGEABLE_BYTES = 60_000  # CUDA copies so much aside at once; more is faster from pinned memory
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 KEPT_BYTES = 2**30
+# What runs a model: onnxruntime its graphs, PyTorch its network.
+ENGINES = ("auto", "torch", "onnx")
+_, TORCH, ONNX = ENGINES
+NEEDS = {
+    TORCH: f"PyTorch, for models of your own, published ones, and training: {pip_install('train')}",
+    ONNX: "onnxruntime: pip install onnxruntime",
+}
 
 
 def num_cores() -> int:
@@ -72,6 +82,46 @@ def pick_device(wanted: str = "auto") -> torch.device:
             f"device {wanted!r} is not available here: use one of auto, {', '.join(available)}"
         )
     return torch.device(wanted)
+
+
+def has_engine(engine: str) -> bool:
+    """Whether an engine's package is installed."""
+    return importlib.util.find_spec({TORCH: "torch", ONNX: "onnxruntime"}[engine]) is not None
+
+
+def choose_engine(engine: str = "auto", device: str = "auto", *, has_graphs: bool = True) -> str:
+    """The engine for a model: the requested one, or, with "auto", PyTorch on a GPU, and on a CPU
+    onnxruntime, which is faster for default answers (docs/deploy.md), if the model has graphs.
+
+    Raises ValueError for another engine, for onnxruntime on a GPU, and if its package
+    is missing.
+    """
+    device = str(device)
+    if engine not in ENGINES:
+        raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
+    if engine == ONNX and device not in ("auto", "cpu"):
+        raise ValueError(
+            f"onnxruntime computes on the CPU here: leave device {device} out, or take engine"
+            f" {TORCH}"
+        )
+    if engine == "auto":
+        engine = ONNX if has_graphs and has_engine(ONNX) and not on_gpu(device) else TORCH
+    if not has_engine(engine):
+        raise ValueError(f"this needs {NEEDS[engine]}")
+    return engine
+
+
+def on_gpu(device: str = "auto") -> bool:
+    """Whether a device, as `pick_device` names it, is a GPU.
+
+    Raises ValueError for a missing one.
+    """
+    device = str(device)
+    if device == "cpu" or (device == "auto" and not has_engine(TORCH)):
+        return False
+    if not has_engine(TORCH):
+        raise ValueError(f"device {device!r} needs {NEEDS[TORCH]}")
+    return pick_device(device).type != "cpu"
 
 
 def full_name(device: torch.device) -> str:

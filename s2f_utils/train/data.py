@@ -27,7 +27,7 @@ from s2f_utils.data.stores import (
     unpaired_rows,
 )
 from s2f_utils.methods.method import Batch
-from s2f_utils.methods.settings import TrainConfig
+from s2f_utils.methods.settings import LOSSES_OF_FACE_PARTS, TrainConfig
 from s2f_utils.networks.info import DIRECTIONS
 from s2f_utils.pictures import images
 from s2f_utils.runtime import ConfigError, distributed, to_device
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 def training_rows(manifest: Manifest, config: TrainConfig) -> list[Row]:
     """The rows to train on. Raises DataError where there are none, ConfigError for a batch that the
-    processes cannot share.
+    processes cannot share, and for losses at parts of a face where the faces are not aligned.
     """
     rows, ranks = manifest.split("train"), distributed.world_size()
     if not rows:
@@ -48,6 +48,13 @@ def training_rows(manifest: Manifest, config: TrainConfig) -> list[Row]:
     if config.batch_size % ranks:
         raise ConfigError(
             f"batch_size must be a multiple of the {ranks} processes, got {config.batch_size}"
+        )
+    of_parts = [name for name in LOSSES_OF_FACE_PARTS if getattr(config, name, 0)]
+    if of_parts and manifest.settings.get("align", "face") != "face":
+        raise ConfigError(
+            f"{' and '.join(of_parts)}: cut parts out where aligned faces have them, and the faces"
+            f" of {manifest.path.parent} are not aligned: make the set again with --align face, or"
+            " set it to 0"
         )
     return rows
 

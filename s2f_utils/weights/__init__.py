@@ -95,6 +95,7 @@ DETECTOR_SHA256 = "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f
 DETECTOR_IS = "face detector with five landmarks (Wu, Peng and Yu 2023), from the OpenCV Zoo"
 DETECTOR_TERMS = "MIT, (c) Shiqi Yu, comes with the project"
 
+PREFIX = "hf:"  # of the names of models on the Hugging Face hub
 PROGRESS_FROM = 5_000_000  # bytes: larger downloads show a bar
 
 
@@ -145,6 +146,11 @@ def model_names() -> list[str]:
     """
     published = [name for name, entry in WEIGHTS.items() if entry.use == "model"]
     return [*SHIPPED, *published]
+
+
+def is_on_hub(model: str | Path) -> bool:
+    """Whether this names a model on the Hugging Face hub."""
+    return str(model).startswith(PREFIX)
 
 
 def entry_of(name: str) -> WeightsFile:

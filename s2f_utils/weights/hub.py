@@ -15,20 +15,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from s2f_utils.weights import WeightsError
+from s2f_utils.weights import PREFIX, WeightsError
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-PREFIX = "hf:"
 NAME = re.compile(r"(?:hf:)?(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w./-]*))?")
 GENERATORS = ["generator.safetensors", "generator-*-to-*.safetensors"]
 TIMEOUT_S = 30.0
-
-
-def is_name(model: str | Path) -> bool:
-    """Whether this names a model on the hub."""
-    return str(model).startswith(PREFIX)
 
 
 def parse(model: str | Path) -> tuple[str, str]:

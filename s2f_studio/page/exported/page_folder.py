@@ -13,7 +13,8 @@ from s2f_studio.page import drawing, page
 from s2f_studio.page.exported.facts import facts_of_page, script_of
 from s2f_studio.page.exported.ort import PACKAGE, VERSION, write_runtime
 from s2f_utils import weights
-from s2f_utils.infer.graphs import description_file, graph_file, read_description
+from s2f_utils.infer.graphs import graph_file, read_description
+from s2f_utils.networks.info import description_file
 from s2f_utils.pictures import images
 from s2f_utils.weights.compact import packed_arrays, tensors_of
 

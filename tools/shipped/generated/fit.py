@@ -278,6 +278,7 @@ def set_descent(net: People, codes: np.ndarray) -> None:
         NUM_HAIR: fitting.OF_HAIR_KEPT,
     }
     weights = np.concatenate([np.full(num, weight) for num, weight in parts.items()])
+    weights[: len(TRAITS)] *= 2  # by either map
     way = fitting.OF_WAY * (torch.eye(NUM_DIRECTIONS) + net.identity)
     net.edit_descent.copy_(inverse_curvature(net, codes, weights, way, 2.0))
 
