@@ -238,9 +238,9 @@ def test_outputs_are_the_newest_of_this_set_split_and_direction(data, tmp_path):
 
 
 def small_set(folder, seed=0, people=4):
-    """A set of drawn faces: ids and people are the same for every seed."""
+    """A set of people: their ids are the same for every seed, their pictures are not."""
     for n in range(12):
-        face = draw_face(100 * seed + n, size_px=SIZE)
+        face = person(100 * seed + n, size_px=SIZE)
         split = "test" if n < 8 else "train"
         for side, picture in (("sketches", face.sketch), ("photos", face.photo)):
             images.save(folder / "raw" / split / side / f"p{n:02d}.png", picture)
