@@ -270,7 +270,7 @@ def served(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_starts_offline_and_ends_after_the_requests_in_flight(served, number, tmp_path):
     process, address = served
-    form, answers = {"candidates": "3"}, []
+    form, answers = {"candidates": "8"}, []
 
     def asks():
         file = {"file": ("a.png", hostile.GOOD["PNG"]())}
