@@ -122,7 +122,7 @@ def _answer(
 
     from s2f_studio.answers import read_picture, write_answer
     from s2f_studio.answers import translate as answer_to
-    from s2f_studio.drawings.face_finding import points_inside
+    from s2f_studio.drawings.face import points_inside
 
     picture = read_picture(path, model.info)
     if points is not None:
