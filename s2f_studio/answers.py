@@ -16,8 +16,8 @@ import numpy as np
 
 from s2f_studio import shipped
 from s2f_studio.attributes import CALLED, COLOURED, PRESENTS, as_tone
-from s2f_studio.drawings.prepare import Drawing, onto_paper, prepare_for
 from s2f_studio.drawings.paper import advice
+from s2f_studio.drawings.prepare import Drawing, onto_paper, prepare_for
 from s2f_studio.faces.asked import not_shown
 from s2f_studio.faces.model import FaceModel, Person
 from s2f_studio.loading import load

@@ -1,41 +1,43 @@
 """The average face of all whom a drawing could mean, in the mean shape's frame.
 
-Pixel work is done by stages (`faces.stages`); this module makes the decisions between them.
+Pixel work is done by stages (`faces.stages`); this module makes the decisions between them, and has
+the region of a face that shows each attribute. Regions are S = 128 pixels a side.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from s2f_studio.attributes import ATTRIBUTES, COLOURED, as_tone
-from s2f_studio.faces.regions import ADDED, ADDED_GUIDANCE, guidance
 from s2f_studio.request import DrawingRequest
-from s2f_utils.infer.landmarks import Landmarks
-from s2f_utils.pictures import shape_prior
+from s2f_utils.infer.landmarks import Landmarks, asserted_hat
+from s2f_utils.pictures import mesh, shape_prior
 from s2f_utils.pictures.attributes import WORN
+from s2f_utils.pictures.mesh import MEAN_PX
 
 if TYPE_CHECKING:
     from s2f_utils.infer.engine import Engine
 
 NOT_DRAWN = 0.5  # below it, glasses or a beard are missing from the drawing
-# The finder mistakes hair drawn down to the brows for a hat: how much hair is above them decides.
-HAT_IN_DOUBT = 0.05  # from this "hat" score on, that share is checked
-# Hat thresholds for (careful, crude) drawings; they accept 45 of 49 crude hats.
-HAT_FROM, MOST_HAIR = (0.7, 0.9), (0.45, 0.1)
-CRUDE_HATS_FROM = 0.4  # "crude" score from which the latter apply: scribbled hair looks like a hat
-SURELY = 0.95
 BEARD_FROM = 0.15  # from this "beard" score on, a beard is asserted
+GUIDANCE = 4.0  # amplification of a requested attribute
+ADDED = ("glasses", "beard")  # drawn onto the drawing if requested and missing
+ADDED_GUIDANCE = {"glasses": 1.3, "beard": 1.15}  # amplification of those that are drawn
+# Drawn by `data_prep.hand_sketches.drawing.added`, seed 0.
+INK = Path(__file__).with_name("added_ink.npz")
 
 
 @dataclass(frozen=True)
 class NetworkInput:
     """What the network gets of one drawing.
 
-    square: uint8 (P, P, 3). added: which of `regions.ADDED` are drawn onto it.
+    square: uint8 (P, P, 3). added: which of `ADDED` are drawn onto it.
     """
 
     square: np.ndarray
@@ -114,7 +116,7 @@ def _amplify(
 
     answer: so far; output: the network's in the last round; both (N, 5, 128, 128), updated in
     place. attributes: of each drawing; those without any are left as they are. factors: as
-    `regions.guidance`.
+    `guidance`.
     """
     affected = [n for n, names in enumerate(attributes) if names]
     if not affected:
@@ -159,20 +161,16 @@ def resolve_attributes(ask: DrawingRequest, found: Landmarks) -> DrawingRequest:
     to the brows is no hat; a likely beard is asserted, because drawn beards are rendered weakly.
     """
     inferred = {}
-    if found.flags["hat"] > HAT_IN_DOUBT:
-        crude = int(found.flags["crude"] > CRUDE_HATS_FROM)
-        is_hat = found.flags["hat"] > HAT_FROM[crude] and found.hair_above < MOST_HAIR[crude]
-        if not is_hat:
-            inferred["hat"] = -1.0
-        elif found.flags["hat"] < SURELY:  # else the drawing is clear enough
-            inferred["hat"] = 1.0
+    is_hat = asserted_hat(found)
+    if is_hat is not None:
+        inferred["hat"] = 1.0 if is_hat else -1.0
     if found.flags["beard"] > BEARD_FROM:
         inferred["beard"] = 1.0
     return ask.model_copy(update={"person": inferred | dict(ask.person)})
 
 
 def missing_accessories(ask: DrawingRequest, found: Landmarks) -> set[str]:
-    """Which of `regions.ADDED` were requested, and are missing from the drawing."""
+    """Which of `ADDED` were requested, and are missing from the drawing."""
     return {name for name in ADDED if ask.person.get(name, 0) > 0 and found.flags[name] < NOT_DRAWN}
 
 
@@ -187,3 +185,53 @@ def without_attributes(
     flags = {name: np.nan if name in hidden else flag for name, flag in found.flags.items()}
     person = {name: value for name, value in ask.person.items() if name not in hidden}
     return ask.model_copy(update={"person": person}), replace(found, flags=flags)
+
+
+def guidance(words: Collection[str], scales: Mapping[str, float] | None = None) -> np.ndarray:
+    """The amplification of each of `ATTRIBUTES`: float32 (7,), 0 for those not requested. scales:
+    {attribute: amplification}, `GUIDANCE` for the others.
+    """
+    scales = scales or {}
+    return np.array(
+        [scales.get(name, GUIDANCE) * (name in words) for name in ATTRIBUTES], np.float32
+    )
+
+
+@functools.cache
+def inside_face() -> np.ndarray:
+    """1 inside the mean shape's face, with a soft rim: float32 (S, S)."""
+    import cv2
+
+    face = np.zeros((MEAN_PX, MEAN_PX), np.uint8)
+    oval = mesh.mean_shape(MEAN_PX)[mesh.PARTS["oval"]]
+    cv2.fillConvexPoly(face, cv2.convexHull(np.rint(oval).astype(np.int32)), 1)
+    return cv2.GaussianBlur(
+        cv2.erode(face, np.ones((3, 3), np.uint8)).astype(np.float32), (0, 0), 1.5
+    )
+
+
+@functools.cache
+def region(name: str) -> np.ndarray:
+    """The region that shows one of `ATTRIBUTES`, all of it for age: float32 (S, S), 0 to 1."""
+    import cv2
+
+    points = mesh.mean_shape(MEAN_PX)
+    down = np.arange(MEAN_PX, dtype=np.float32)[:, None].repeat(MEAN_PX, axis=1)
+    brows, nose, chin = (points[mesh.PARTS[part], 1] for part in ("left_brow", "nose", "oval"))
+    below_nose, face = down > nose.max() - 2, (inside_face() > 0.3).astype(np.uint8)
+    inside = {
+        "beard": below_nose & (cv2.dilate(face, np.ones((9, 9), np.uint8)) > 0),
+        "smile": below_nose & (face > 0),
+        "glasses": (down > brows.min() - 2) & (down < nose.max() - 4),
+        "hat": down < brows.max() + 4,
+        "hair_length": face == 0,
+        "curls": face == 0,
+    }.get(name, down <= chin.max() + MEAN_PX)
+    return cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 3.0)
+
+
+@functools.cache
+def added_ink(name: str) -> np.ndarray:
+    """One of `ADDED` as a pen draws it on the mean face, from 0 for paper to 1: float32 (S, S)."""
+    with np.load(INK) as found:
+        return found[name]
