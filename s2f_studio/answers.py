@@ -136,7 +136,7 @@ def translate(
         if person is not None:
             code = person.text
             lacks = not_shown(dict.fromkeys(person.drawn, 1.0) | one.person, person.traits)
-        notes = notes_of(one, model.info, restorer, drawing, code)
+        notes = notes_of(one, model.info, restorer, code)
         made.append(Face(name, face, notes, code, lacks))
     remarks = remarks_on(drawing, asked, model.info, names)
     if stands_in:
@@ -307,7 +307,6 @@ def notes_of(
     request: DrawingRequest,
     info: ModelInfo,
     restorer: Model | None,
-    drawing: Drawing,
     person: str | None,
 ) -> dict[str, str]:
     """How an answer was made, for its file's metadata. person: the code of the person."""

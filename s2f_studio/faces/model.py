@@ -14,7 +14,7 @@ from PIL import Image
 from s2f_studio import shipped
 from s2f_studio.codes import centre_of, code_of, text_of, usual_temperature
 from s2f_studio.faces import asked
-from s2f_studio.faces.average_face import average_faces
+from s2f_studio.faces.average_face import average_face
 from s2f_studio.faces.looks import SPANS, TRAITS
 from s2f_studio.request import AVERAGE, LIKELY, DrawingRequest
 from s2f_utils import weights
@@ -297,13 +297,9 @@ class FaceModel(Translator):
         if ask.frame == "square":
             points = transform(points, similarity(points, mean))
         field = warping.coarse_field(points, mean, FACE_PX).astype(np.float32)
-        average = self.average(square, look, ask)
+        average = average_face(self.engine, square, look, ask)
         large = "" if ask.preview else "_large"
         return self._run(f"lay{large}", average[:3], field)[0]
-
-    def average(self, square: np.ndarray, look: Landmarks, ask: DrawingRequest) -> np.ndarray:
-        """The average face in the mean shape: (5, 128, 128), as of `average_faces`."""
-        return average_faces(self.engine, square[None], [look], [ask])[0]
 
     def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
         """As `Translator.translate_batch`: the default answer, at the drawn place, to be scored."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from s2f_utils import runtime, weights
 from s2f_utils.infer import graphs
 from s2f_utils.infer.enhance import Restorer
-from s2f_utils.infer.finding import find_generator, licence_of
+from s2f_utils.infer.loading import find_generator, licence_of
 from s2f_utils.networks.info import FROM_DEGRADED, RESTORES, ModelInfo, UnknownNetworkError
 
 if TYPE_CHECKING:
