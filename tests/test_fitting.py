@@ -280,7 +280,7 @@ def test_what_is_asked_for_is_reached_and_the_rest_stays(net, people, wish):
 
 
 def test_what_cannot_be_reached_is_named(net, people):
-    wish = {"hat": 1.0, "beard": 1.0, "presents": 1.0, "age": -1.0, "skin": "#ffffff"}
+    wish = {"hat": 1.0, "beard": 1.0, "presents": 1.0, "age": -1.0, "hair": "#00ff00"}
     wanted = torch.from_numpy(asked.traits_of(wish)).expand(len(people), -1)
     code, traits = Edit(net)(people, wanted)
     assert code.norm(dim=1).max() <= fitting.LONGEST_EDITED + 0.2, "and steps of a text"

@@ -65,7 +65,27 @@ NUM_STEPS = 70
 EMPTY = 3.0  # pixels: two masks with hardly more are alike
 LONGEST = 11.5  # codes that are longer are faces that fall apart
 LONGEST_EDITED = 12.5
-NUM_EDITS, EDIT_STEP = 12, 0.5
+# Weights of an edit: of what is asked for, of what should stay, and of the way from the person.
+OF_ASKED, OF_OTHERS, OF_SHAPE_KEPT, OF_HAIR_KEPT, OF_WAY = 3.0, 0.5, 0.15, 0.06, 0.02
+EDIT_MOMENTUM = 0.75
+# What changes together: who is asked for one may change in the others, by this share.
+TOGETHER = (
+    ("teeth", "gap", "smile"),
+    ("hair_length", "curls", "fringe", "hat"),
+    ("busy", "wall"),
+    ("skin_l", "skin_a", "skin_b"),
+    ("hair_l", "hair_a", "hair_b"),
+)
+FREED: dict[str, dict[str, float]] = {
+    name: dict.fromkeys(group, 1.0) for group in TOGETHER for name in group
+}
+FREED["presents"] = {"beard": 1.0, "hair_length": 0.8}
+# What else an edit changes: the mask of hair, the shape of the face, and who it is. Nobody is the
+# same at another age without a change.
+FREES_HAIR = dict.fromkeys(("hair_length", "curls", "fringe", "hat", "beard"), 1.0)
+FREES_HAIR["presents"] = 0.7
+FREES_SHAPE = dict.fromkeys(("teeth", "gap", "smile", "age", "presents"), 1.0)
+FREES_IDENTITY = {"age": 0.8, "presents": 1.0}
 
 
 class Aim(nn.Module):
@@ -255,6 +275,10 @@ class Edit(nn.Module):
     """The same person, changed. In: code (N, K); asked (N, T), the traits that are asked for, NaN
     for the others. Out: code (N, K), in steps that a text can hold (`codes`); traits (N, T), what
     this code shows.
+
+    Gradient descent as in `Fit`, on the misfit of what is asked for, on changes of what should stay
+    (other traits, shape, hair), and on the way itself: long where it leads to somebody else in the
+    eyes of a recogniser.
     """
 
     inputs = {"code": (F32, NUM_DIRECTIONS), "asked": (F32, NUM_TRAITS)}
@@ -263,23 +287,60 @@ class Edit(nn.Module):
     def __init__(self, net: People) -> None:
         super().__init__()
         self.net = net
-        is_age = torch.tensor([name == "age" for name in TRAITS])
-        self.register_buffer("is_age", is_age, persistent=False)
+        freed = torch.eye(NUM_TRAITS)
+        for name, others in FREED.items():
+            for other, share in others.items():
+                freed[TRAITS.index(name), TRAITS.index(other)] = share
+        buffers = {
+            "is_age": named({"age": 1.0}),
+            "freed": freed,
+            "frees_hair": named(FREES_HAIR),
+            "frees_shape": named(FREES_SHAPE),
+            "frees_identity": named(FREES_IDENTITY),
+        }
+        for name, values in buffers.items():
+            self.register_buffer(name, values, persistent=False)
 
     def forward(self, code: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
+        is_asked = (~asked.isnan()).float()
         wanted = (asked - self.net.traits_mean) / self.net.traits_deviation
-        by_trait = self.net.linear()[0]
-        is_younger = self.is_age & (wanted < self.net.traits_of(code))
-        # In several steps: edits of what changes together, such as teeth and gap, overlap.
-        for _ in range(NUM_EDITS):
-            # By the linear map: where a trait saturates, the person would change instead. But
-            # nobody becomes younger than asked for by either map.
-            shown = code @ by_trait + self.net.shown[-1, :NUM_TRAITS]
-            youngest = torch.minimum(shown, self.net.traits_of(code))
-            missing = wanted - torch.where(is_younger, youngest, shown)
-            missing = torch.where(asked.isnan(), torch.zeros_like(missing), missing)
-            code = code + EDIT_STEP * missing @ self.net.edits
+        wanted = torch.where(asked.isnan(), torch.zeros_like(wanted), wanted)
+        of_others = OF_OTHERS * self.kept(is_asked[:, :, None] * self.freed)
+        of_shape = OF_SHAPE_KEPT * self.kept((is_asked * self.frees_shape)[:, :, None])
+        of_hair = OF_HAIR_KEPT * self.kept((is_asked * self.frees_hair)[:, :, None])
+        of_identity = self.kept((is_asked * self.frees_identity)[:, :, None])
+        start, moved = code, torch.zeros_like(code)
+        own_traits, own_shape, own_hair, _ = self.net.shown_by(start)
+        is_younger = self.is_age * is_asked * (wanted < own_traits).float()
+        for _ in range(NUM_STEPS):
+            traits, shape, hair, hidden = self.net.shown_by(code)
+            missing = torch.lerp(traits, self.youngest(code, traits), is_younger) - wanted
+            by_traits = OF_ASKED * is_asked * missing + of_others * (traits - own_traits)
+            by_shape = of_shape * (shape - own_shape)
+            by_hair = of_hair * (hair - own_hair)
+            slope = self.net.slope_of(torch.cat([by_traits, by_shape, by_hair], dim=1), hidden)
+            way = code - start
+            slope = slope + OF_WAY * (way + of_identity * way @ self.net.identity)
+            moved = EDIT_MOMENTUM * moved - 2 * slope @ self.net.edit_descent
+            code = code + moved
         code = shortened(code, LONGEST_EDITED)
         code = (code * STEPS).round().clamp(-127, 127) / STEPS
         traits = self.net.traits_of(code) * self.net.traits_deviation + self.net.traits_mean
         return code, traits
+
+    def kept(self, freed: Tensor) -> Tensor:
+        """What stays of something that each asked trait frees, (N, T, M), from 0 to 1: (N, M)."""
+        return 1 - freed.amax(dim=1)
+
+    def youngest(self, code: Tensor, traits: Tensor) -> Tensor:
+        """Traits (N, T) by either map: nobody becomes younger than asked for by one of them."""
+        linear = code @ self.net.linear()[0] + self.net.shown[-1, :NUM_TRAITS]
+        return torch.minimum(traits, linear)
+
+
+def named(values: dict[str, float]) -> Tensor:
+    """A number for each trait, 0 for those that are not named: (T,)."""
+    numbers = torch.zeros(NUM_TRAITS)
+    for name, value in values.items():
+        numbers[TRAITS.index(name)] = value
+    return numbers

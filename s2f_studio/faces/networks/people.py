@@ -53,9 +53,9 @@ class People(Network):
     regression: (F, K). spread: (K, K), orthogonal columns; times its transpose it is the
     residuals' covariance. shown: (K + 1, O), the linear part of what a code shows; hidden (K + 1,
     512) and shown_by_hidden (512, O): the rest, by SiLU. traits_mean, traits_deviation: (T,).
-    hair_mean: (H * H,); hair_components: (40, H * H). edits: (T, K), for each trait the direction
-    that raises it by a standard deviation and leaves the other traits, and who it is, as they are.
-    descent: (K, K), what a gradient is multiplied by.
+    hair_mean: (H * H,); hair_components: (40, H * H). identity: (K, K), the square of a way (K,) by
+    it is how far a recogniser's descriptor moves. descent, edit_descent: (K, K), what the gradients
+    of the fit and of an edit are multiplied by.
     """
 
     name = "people"
@@ -83,8 +83,9 @@ class People(Network):
             "traits_deviation": (num_traits,),
             "hair_mean": (HAIR_PX**2,),
             "hair_components": (NUM_HAIR, HAIR_PX**2),
-            "edits": (num_traits, num),
             "descent": (num, num),
+            "identity": (num, num),
+            "edit_descent": (num, num),
         }
         for name, shape in shapes.items():
             self.register_buffer(name, torch.zeros(shape))

@@ -50,21 +50,8 @@ SHRUNK = 0.1  # share of the residuals' covariance that only its diagonal has
 # Of the curvature by which a gradient is divided: overlap of hair is no square.
 HAIR_CURVATURE = fitting.OF_HAIR / 60
 NUM_FOR_CURVATURE = 250
-CURVATURE_TIMES, CURVATURE_MORE = 2.0, 0.33
-# What changes together: an edit of one leaves the others of its group free.
-TOGETHER = (
-    {"teeth", "gap", "smile"},
-    {"hair_length", "curls", "fringe", "hat"},
-    {"busy", "wall"},
-    {"skin_l", "skin_a", "skin_b"},
-    {"hair_l", "hair_a", "hair_b"},
-)
-OF_MOUTH = {"teeth", "gap", "smile"}
-OF_HAIR = {"hair_length", "curls", "fringe", "hat", "beard"}
-KEPT_SHAPE, KEPT_HAIR = 12, 8  # components that an edit leaves as they are
-# How much an edit holds on to who it is; nobody is the same at another age without a change.
-OF_IDENTITY = {"age": 0.2, "presents": 0.0}
-SOFT = 0.03  # of an edit: how little it may move what it should leave
+CURVATURE_TIMES, MORE = 2.0, 0.33
+KEPT_SHAPE = 12  # components that are reported
 
 
 def ridge(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
@@ -215,11 +202,6 @@ def set_linear(net: People, codes: np.ndarray, shown: np.ndarray, matters: np.nd
         net.shown[:, n].copy_(torch.from_numpy(weights[:, 0]))
 
 
-def linear_parts(net: People) -> list[np.ndarray]:
-    """`People.linear` as float64."""
-    return [part.numpy().astype(np.float64) for part in net.linear()]
-
-
 def train_hidden(
     net: People, codes: torch.Tensor, shown: torch.Tensor, matters: torch.Tensor
 ) -> None:
@@ -272,51 +254,54 @@ def report(
     print(f"explained, {title}: {', '.join(shares)}")
 
 
-def set_edits(net: People, pool: Pool, codes: np.ndarray) -> None:
-    """Set each trait's direction: it moves this trait alone, and the recogniser's descriptor, which
-    says who it is, little (Shen et al. 2020 clear directions in the same way).
-    """
-    who = ridge(with_one(codes), pool.ids - pool.ids.mean(axis=0), PENALTY_OF_SHOWN)[:-1]
+def set_identity(net: People, codes: np.ndarray, ids: np.ndarray) -> None:
+    """Set how far the recogniser's descriptors, ids (N, 128), move with codes (N, K)."""
+    who = ridge(with_one(codes), ids - ids.mean(axis=0), PENALTY_OF_SHOWN)[:-1]
     same = who @ who.T
-    unit = np.trace(same) / len(same) * np.eye(len(same))
-    traits, shape, hair = linear_parts(net)
-    shape, hair = shape[:, :KEPT_SHAPE], hair[:, :KEPT_HAIR]
-    hair = hair * (np.linalg.norm(traits, axis=0).mean() / np.linalg.norm(hair, axis=0))
-    for n, name in enumerate(TRAITS):
-        free = set().union(*(group for group in TOGETHER if name in group)) - {name}
-        kept = [traits[:, k] for k, other in enumerate(TRAITS) if other not in free | {name}]
-        if name not in OF_MOUTH | {"age"}:
-            kept += list(shape.T)
-        if name not in OF_HAIR:
-            kept += list(hair.T)
-        columns = np.stack([traits[:, n], *kept], axis=1)  # (K, 1 + kept)
-        towards = np.linalg.solve(unit + OF_IDENTITY.get(name, 1.0) * same, columns)
-        system = columns.T @ towards
-        system[1:, 1:] += SOFT * np.diag(np.diag(system)[1:])
-        direction = towards @ np.linalg.solve(system, np.eye(len(system))[0])
-        net.edits[n].copy_(torch.from_numpy(direction / (direction @ traits[:, n])))
+    net.identity.copy_(torch.from_numpy(same * (len(same) / np.trace(same))))
 
 
 def set_descent(net: People, codes: np.ndarray) -> None:
-    """Set what a gradient of the fit is multiplied by: half of the inverse of its curvature, on
-    average over codes (N, K), by Gauss and Newton, and enough to converge from all of them.
+    """Set what the gradients of the fit and of an edit are multiplied by, so that both converge
+    from all codes.
     """
-
-    def shown_by(code: torch.Tensor) -> torch.Tensor:
-        return torch.cat(net.shown_by(code[None])[:3], dim=1)[0]
-
     of_traits = np.full(len(TRAITS), 0.5)
     of_traits[TRAITS.index("busy")] = fitting.OF_BUSY
     of_traits[TRAITS.index("wall")] = 1.0
     of_shape = np.zeros(NUM_SHAPE)
     of_shape[: fitting.NUM_SHAPE_FITTED] = 3 * fitting.OF_SHAPE
     weights = np.concatenate([of_traits, of_shape, np.full(NUM_HAIR, HAIR_CURVATURE)])
+    net.descent.copy_(inverse_curvature(net, codes, weights, torch.eye(NUM_DIRECTIONS), MORE))
+    parts = {
+        len(TRAITS): fitting.OF_ASKED,
+        NUM_SHAPE: fitting.OF_SHAPE_KEPT,
+        NUM_HAIR: fitting.OF_HAIR_KEPT,
+    }
+    weights = np.concatenate([np.full(num, weight) for num, weight in parts.items()])
+    way = fitting.OF_WAY * (torch.eye(NUM_DIRECTIONS) + net.identity)
+    net.edit_descent.copy_(inverse_curvature(net, codes, weights, way, 2.0))
+
+
+def inverse_curvature(
+    net: People,
+    codes: np.ndarray,
+    weights: np.ndarray,
+    way: torch.Tensor,
+    of_way: float,
+) -> torch.Tensor:
+    """Half of the inverse of a sum of squares' curvature by Gauss and Newton, on average over codes
+    (N, K): (K, K). weights: (O,), of the squares of what a person shows. way: (K, K), the curvature
+    of the way itself, times of_way.
+    """
+
+    def shown_by(code: torch.Tensor) -> torch.Tensor:
+        return torch.cat(net.shown_by(code[None])[:3], dim=1)[0]
+
+    weights = torch.from_numpy(2 * weights).float()
     some = torch.from_numpy(codes[:: max(1, len(codes) // NUM_FOR_CURVATURE)])
     slopes = torch.func.vmap(torch.func.jacrev(shown_by))(some)  # (N, O, K)
-    weights = torch.from_numpy(2 * weights).float()
     curvature = torch.einsum("nok,o,nol->kl", slopes, weights, slopes) / len(some)
-    steadied = CURVATURE_TIMES * curvature + CURVATURE_MORE * torch.eye(NUM_DIRECTIONS)
-    net.descent.copy_(0.5 * torch.linalg.inv(steadied))
+    return 0.5 * torch.linalg.inv(CURVATURE_TIMES * curvature + of_way * way)
 
 
 def fitted(pool: Pool, reader: dict[str, torch.Tensor], learned: np.ndarray) -> People:
@@ -330,9 +315,9 @@ def fitted(pool: Pool, reader: dict[str, torch.Tensor], learned: np.ndarray) -> 
     shown, matters = shown_in(net, pool, learned)
     set_linear(net, codes[learned], shown[learned], matters[learned])
     report(net, codes, shown, matters, ~learned, "linear")
-    set_edits(net, pool, codes)
     train_hidden(net, *(torch.from_numpy(one[learned]) for one in (codes, shown, matters)))
     report(net, codes, shown, matters, ~learned, "with a hidden layer")
+    set_identity(net, codes, pool.ids)
     set_descent(net, codes[learned])
     flow.train_flow(net, codes[learned], features[learned])
     flow.report(net, codes[~learned], features[~learned])
