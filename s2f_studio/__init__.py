@@ -6,10 +6,11 @@ import s2f_studio as s2f
 answer = s2f.translate("drawing.jpg", s2f.Request(seed=3))
 s2f.write_answer(answer, "faces")
 
-A drawing's way is `answers.translate`: `drawings.prepare` cleans its paper and finds its face,
-`s2f_utils.infer.landmarks` the landmarks; the model (`faces.model`) reads what is drawn and guesses
-who could be meant (`faces.people_stages`), moves that person towards the drawing and what is asked
-for (`faces.fitting`), and has the generator paint it (`s2f_utils.networks.mobile_stylegan`).
+A drawing's way is `answers.translate`: `drawings.prepare` cleans its paper (`drawings.paper`),
+finds its face (`drawings.face`) and crops it; `s2f_utils.infer.landmarks` finds the landmarks; the
+model (`faces.model`) reads what is drawn and guesses who could be meant (`faces.people_stages`),
+moves that person towards the drawing and what is asked for (`faces.fitting`), and has the generator
+paint it (`s2f_utils.networks.mobile_stylegan`).
 `write_answer` writes answers as files, `page.reply` as JSON.
 """
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from s2f_studio import shipped
 from s2f_studio.attributes import CALLED, COLOURED, PRESENTS, as_tone
+from s2f_studio.drawings.paper import advice
 from s2f_studio.drawings.prepare import Drawing, onto_paper, prepare_for
-from s2f_studio.drawings.verdict import advice
 from s2f_studio.faces.asked import not_shown
 from s2f_studio.faces.model import FaceModel, Person
 from s2f_studio.loading import load
@@ -136,13 +136,11 @@ def translate(
         if person is not None:
             code = person.text
             lacks = not_shown(dict.fromkeys(person.drawn, 1.0) | one.person, person.traits)
-        notes = notes_of(one, model.info, restorer, drawing, code)
+        notes = notes_of(one, model.info, restorer, code)
         made.append(Face(name, face, notes, code, lacks))
-    remarks = remarks_on(drawing, asked, model.info, names)
+    remarks = remarks_on(drawing, asked, model.info, made)
     if stands_in:
         remarks = (Remark("average-stands-in", {"why": stands_in}), *remarks)
-    for face in made:
-        remarks += remarks_on_person(face)
     return Answer(drawing, tuple(made), remarks, made_by(model.info.direction), is_on_paper)
 
 
@@ -173,14 +171,6 @@ def average_stands_in(request: DrawingRequest) -> str:
     except weights.WeightsError as error:
         return str(error)
     return ""
-
-
-def remarks_on_person(face: Face) -> tuple[Remark, ...]:
-    """The remark on a person who does not show all that was drawn or asked for."""
-    if not face.not_shown:
-        return ()
-    names = ", ".join(CALLED.get(name, name) for name in face.not_shown)
-    return (Remark("not-shown", {"names": names, "answer": face.name}),)
 
 
 def _answers(
@@ -281,9 +271,9 @@ def enhance(face: np.ndarray, request: DrawingRequest, restorer: Model) -> np.nd
 
 
 def remarks_on(
-    drawing: Drawing, request: DrawingRequest, info: ModelInfo, names: Sequence[str]
+    drawing: Drawing, request: DrawingRequest, info: ModelInfo, made: Sequence[Face]
 ) -> tuple[Remark, ...]:
-    """The remarks on a picture and its answers, which have these names, most important first."""
+    """The remarks on a picture and its answers, most important first."""
     remarks = [*drawing.warnings]
     if "answer" in info.supports and request.answer == PERSON:
         degree = drawing.shows.flags["crude"]
@@ -291,23 +281,28 @@ def remarks_on(
             remarks.append(Remark("sparse"))
         elif degree > OPEN_FROM:
             remarks.append(Remark("crude", {"degree": degree}))
-    if AVERAGE in names and PRESENTS in request.person:
+    if PRESENTS in request.person and any(face.name == AVERAGE for face in made):
         remarks.append(Remark("average-presents"))
-    if request.candidates > len(names):
+    if request.candidates > len(made):
         if "answer" not in info.supports:
             remarks.append(Remark("one-answer", {"model": info.name}))
         elif request.answer == PERSON:
             remarks.append(Remark("one-likeliest"))
         else:
             remarks.append(Remark("one-average"))
-    return tuple(remarks)
+    return (*remarks, *(_on_not_shown(face) for face in made if face.not_shown))
+
+
+def _on_not_shown(face: Face) -> Remark:
+    """The remark on a person who does not show all that was drawn or asked for."""
+    names = ", ".join(CALLED.get(name, name) for name in face.not_shown)
+    return Remark("not-shown", {"names": names, "answer": face.name})
 
 
 def notes_of(
     request: DrawingRequest,
     info: ModelInfo,
     restorer: Model | None,
-    drawing: Drawing,
     person: str | None,
 ) -> dict[str, str]:
     """How an answer was made, for its file's metadata. person: the code of the person."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 # The default words by code, with data in braces.
 WORDS: dict[str, str] = {
-    # A picture that is not what the models learned from (`drawings.verdict`).
+    # A picture that is not what the models learned from (`drawings.paper`).
     "inverted": "light lines on dark paper: the models know dark lines on light paper; invert"
     " the picture first",
     "faint": "the lines are faint: scan with more contrast, or have the drawing cleaned up",

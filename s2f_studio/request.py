@@ -171,7 +171,7 @@ def _checked_code(given: Any) -> str:
 
 
 def _checked_face(given: str) -> str:
-    from s2f_studio.drawings.prepare import parse_face_choice
+    from s2f_studio.drawings.face import parse_face_choice
 
     parse_face_choice(given)
     return given

@@ -16,7 +16,7 @@ from s2f_studio.attributes import CALLED
 from s2f_studio.drawings import paper
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import model as face_model
-from s2f_studio.faces.traits import TRAITS
+from s2f_studio.faces.looks import TRAITS
 from s2f_studio.refusal import Refusal
 from s2f_studio.request import DrawingRequest
 from s2f_utils import weights

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from s2f_studio.drawings.face_finding import choose, parse_face_choice
+from s2f_studio.drawings.face import choose, parse_face_choice
 from s2f_studio.drawings.prepare import prepare_for
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import faces

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from s2f_studio import codes
-from s2f_studio.faces.choosing import FIRST, NARROWER, centre_of
+from s2f_studio.codes import FIRST, NARROWER, centre_of
 from s2f_studio.request import DrawingRequest, Round, chosen_text, parse_chosen
 
 

@@ -24,8 +24,7 @@ from s2f_utils.data import DataError, read_manifest
 from s2f_utils.infer.landmarks import find_all_landmarks
 from s2f_utils.infer.stages import FindLandmarks, TorchEngine
 from s2f_utils.pictures import images, mesh, warping
-from s2f_utils.pictures.mesh import FACE_PX, MEAN_PX
-from s2f_utils.pictures.regions import filled
+from s2f_utils.pictures.mesh import FACE_PX, MEAN_PX, filled
 from s2f_utils.train.config import resolve
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run

@@ -15,9 +15,8 @@ from s2f_studio import codes
 from s2f_studio import shipped as files
 from s2f_studio.faces import asked, fitting
 from s2f_studio.faces.fitting import Aim, Edit, Fit
-from s2f_studio.faces.looks import NUM_VALUES, SPANS, place
-from s2f_studio.faces.networks.reader import normalised
-from s2f_studio.faces.traits import TRAITS
+from s2f_studio.faces.looks import NUM_VALUES, SPANS, TRAITS, place
+from s2f_studio.faces.networks.people import normalised
 from s2f_studio.page.page import SHADES
 from s2f_studio.request import DrawingRequest
 from s2f_utils.networks import checkpoints

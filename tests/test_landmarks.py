@@ -11,7 +11,7 @@ import pytest
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio.cli.main import main
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.drawings.verdict import TONES_FROM, verdict
+from s2f_studio.drawings.paper import TONES_FROM, verdict
 from s2f_utils.pictures import cleanup, images
 from tests.test_drawings import on_a_desk, rgb
 
@@ -51,11 +51,7 @@ def test_a_pale_face_between_dark_hair_is_no_sheet(seed):
     assert cleanup.find_sheet(drawn) is None
     assert cleanup.find_sheet(np.ascontiguousarray(drawn[:, ::-1])) is None
     ready = drawings.prepare(rgb(drawn), points=[(120, 135), (180, 135), (150, 205)])
-    assert (
-        ready.corners is None
-        and "cut" not in codes(ready.warnings)
-        and np.array_equal(ready.paper, rgb(drawn))
-    )
+    assert "cut" not in codes(ready.warnings) and np.array_equal(ready.paper, rgb(drawn))
 
 
 def test_what_was_cut_is_said_and_can_be_undone():
@@ -68,7 +64,8 @@ def test_what_was_cut_is_said_and_can_be_undone():
     corners = cv2.perspectiveTransform(
         np.array([[[0.0, 0], [420, 0], [420, 510], [0, 510]]]), matrix
     )[0]
-    assert remark.code == "cut" and np.abs(ready.corners - corners).max() < 8
+    cut = np.array(remark.data["corners"]) * [760, 900] - 0.5
+    assert remark.code == "cut" and np.abs(cut - corners).max() < 8
     assert np.abs(np.array(remark.data["corners"]) - corners / [760, 900]).max() < 0.01
     assert remark.data["percent"] == pytest.approx(
         41, abs=2
@@ -78,15 +75,11 @@ def test_what_was_cut_is_said_and_can_be_undone():
     ]  # on the sheet, not on the desk
     assert np.abs(eyes - np.array([[150, 215], [270, 215]]) / [420, 510]).max() < 0.02
     whole = drawings.prepare(scene, points=points, clean="whole")
-    assert (
-        whole.corners is None
-        and whole.paper.shape == scene.shape
-        and "cut" not in codes(whole.warnings)
-    )
+    assert whole.paper.shape == scene.shape and "cut" not in codes(whole.warnings)
     away = drawings.prepare(
         scene, points=points + [0, 890 - points[2, 1]]
     )  # its mouth lies beside the sheet
-    assert away.corners is None
+    assert away.paper.shape == scene.shape and "cut" not in codes(away.warnings)
 
 
 def test_a_cut_through_a_face_is_not_made(monkeypatch):
@@ -95,9 +88,12 @@ def test_a_cut_through_a_face_is_not_made(monkeypatch):
         np.array([[[0.0, 0], [210, 0], [210, 510], [0, 510]]]), matrix
     )[0]
     around = cleanup.find_sheet(scene)
-    for corners, expected in ((across, None), (around, around)):
+    for corners, is_cut in ((across, False), (around, True)):
         monkeypatch.setattr(cleanup, "find_sheet", lambda _, found=corners: found)
-        assert drawings.prepare(scene).corners is expected
+        cuts = [one.data for one in drawings.prepare(scene).warnings if one.code == "cut"]
+        assert len(cuts) == is_cut
+    shares = (around + 0.5) / scene.shape[1::-1]
+    assert np.abs(np.array(cuts[0]["corners"]) - shares).max() < 1e-4
 
 
 # --- drawing or photo? ---

@@ -18,10 +18,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2f_studio import shipped
+from s2f_studio import codes, shipped
 from s2f_studio.codes import NUM_DIRECTIONS, code_of, quantised, text_of
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.faces import choosing
 from s2f_studio.page import drawing, page
 from s2f_studio.page.exported import ort
 from s2f_studio.page.exported.facts import facts_of_page, script_of
@@ -286,10 +285,10 @@ def test_the_page_looks_around_the_picks_as_python_does(module):
     imports = 'import { centreOf, usualTemperature } from "./choose.js";'
     *made, nobody, usual = in_node(module, imports, code, BLANK, rounds)
     for n, one in enumerate(made, 1):
-        centre, spread = choosing.centre_of(rounds[:n])
+        centre, spread = codes.centre_of(rounds[:n])
         assert np.allclose(one, [*centre, spread], atol=1e-6)
     assert len(made) == 4 and nobody.tolist() == [1, 1]
-    assert usual == pytest.approx(choosing.usual_temperature(0.6))
+    assert usual == pytest.approx(codes.usual_temperature(0.6))
 
 
 STATE = """

@@ -8,8 +8,7 @@ import torch
 import data_prep
 import s2f_studio.faces.networks  # noqa: F401  (the name of the network)
 from s2f_studio import shipped
-from s2f_studio.faces.networks.people import NUM_FEATURES
-from s2f_studio.faces.networks.velocity import normal_velocity
+from s2f_studio.faces.networks.people import NUM_FEATURES, normal_velocity
 from s2f_utils.networks import checkpoints
 
 NUM_STEPS = 400

@@ -16,15 +16,14 @@ from s2f_studio import answers, codes
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import fitting
 from s2f_studio.faces.average_face import missing_accessories
-from s2f_studio.faces.looks import NUM_VALUES, SPANS
-from s2f_studio.faces.model import Person, worn_by
-from s2f_studio.faces.networks.reader import normalised
+from s2f_studio.faces.looks import NUM_VALUES, SPANS, TRAITS
+from s2f_studio.faces.model import Person
+from s2f_studio.faces.networks.people import normalised
 from s2f_studio.faces.people_stages import FEWER, with_worn
 from s2f_studio.faces.stages import Laid
-from s2f_studio.faces.traits import TRAITS
 from s2f_studio.request import DrawingRequest, Round
 from s2f_utils import weights
-from s2f_utils.infer.landmarks import find_landmarks
+from s2f_utils.infer.landmarks import find_landmarks, worn_in
 from s2f_utils.pictures import images, mesh
 from s2f_utils.pictures.attributes import WORN
 
@@ -329,7 +328,7 @@ def test_a_large_answer_lies_where_the_usual_one_does():
 def test_hair_above_the_brows_speaks_against_a_hat(hair_above, share):
     flags = {"glasses": 0.3, "beard": 0.2, "hat": 0.8}
     look = SimpleNamespace(flags=flags, hair_above=hair_above)
-    assert worn_by(look) == pytest.approx([0.3, 0.2, 0.8 * share])
+    assert worn_in(look) == pytest.approx([0.3, 0.2, 0.8 * share])
 
 
 def test_finder_and_reader_both_say_what_is_worn():

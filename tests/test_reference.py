@@ -25,7 +25,7 @@ SETTINGS = re.compile(r"(?m)^\.\. settings:: ([\w.]+)$")
 LEFT_OUT = {
     # Names and places that notebook 07 shows itself.
     "s2f_utils.pictures.mesh.PARTS",
-    "s2f_studio.faces.traits.TRAITS",
+    "s2f_studio.faces.looks.TRAITS",
     # A limit beside which solutions 01 print distances.
     "s2f_utils.pictures.duplicates.MAX_BITS",
 }

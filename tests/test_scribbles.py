@@ -14,7 +14,7 @@ from data_prep.portrait import Portrait
 from data_prep.procedural_faces import synthetic
 from data_prep.procedural_faces.board import HAIR, HAT
 from s2f_utils.pictures import faces, mesh
-from s2f_utils.pictures.regions import filled
+from s2f_utils.pictures.mesh import filled
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from data_prep.hand_sketches.shape import by_hand
 from data_prep.portrait import Portrait
 from s2f_utils.pictures import mesh, warping
 from s2f_utils.pictures.images import rounded
-from s2f_utils.pictures.regions import bare_skin, filled
+from s2f_utils.pictures.mesh import bare_skin, filled
 
 UNDER_NOSE_SHARE = 0.3  # of the faces without a moustache
 SURE_PEN = Pen(width=1.2, pressure=0.2, taper=0.3, wobble=0.3, gap=0.0, again=0.0)

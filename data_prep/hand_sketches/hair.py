@@ -7,7 +7,7 @@ import numpy as np
 from data_prep.hand_sketches.features import pick
 from data_prep.hand_sketches.hand import Hand
 from s2f_utils.pictures import mesh
-from s2f_utils.pictures.regions import filled
+from s2f_utils.pictures.mesh import filled
 
 
 def directions(grey: np.ndarray) -> np.ndarray:

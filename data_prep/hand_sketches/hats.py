@@ -17,7 +17,7 @@ from data_prep.hand_sketches.hand import SIZE_PX, Hand, curve, moved
 from data_prep.portrait import Portrait
 from s2f_utils.pictures import mesh
 from s2f_utils.pictures.images import rounded
-from s2f_utils.pictures.regions import filled
+from s2f_utils.pictures.mesh import filled
 
 KINDS = ("beanie", "cap", "brim", "scarf")
 TOP = 20  # places of a crown's outline from one lower end over the top to the other

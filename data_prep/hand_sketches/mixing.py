@@ -12,7 +12,7 @@ import numpy as np
 from data_prep.hand_sketches.shape import places
 from data_prep.portrait import Portrait
 from s2f_utils.pictures import mesh, warping
-from s2f_utils.pictures.regions import filled
+from s2f_utils.pictures.mesh import filled
 
 # part → its points; what must be alike in both people for it to be exchanged
 EXCHANGED: dict[str, tuple[np.ndarray, tuple[str, ...]]] = {

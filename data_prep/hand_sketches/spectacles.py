@@ -16,7 +16,7 @@ from data_prep.hand_sketches.hand import Hand, curve, moved
 from data_prep.portrait import Portrait
 from s2f_utils.pictures import mesh
 from s2f_utils.pictures.images import rounded
-from s2f_utils.pictures.regions import filled
+from s2f_utils.pictures.mesh import filled
 
 POWERS = (1.0, 1.0, 0.75, 0.55, 0.4)  # of the rims: round to square
 DARK_SHARE = 0.2  # of the pairs, with dark lenses

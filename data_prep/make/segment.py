@@ -10,7 +10,7 @@ import numpy as np
 
 from s2f_utils.pictures import background, mesh
 from s2f_utils.pictures.faces import Face
-from s2f_utils.pictures.regions import bare_skin, filled
+from s2f_utils.pictures.mesh import bare_skin, filled
 
 LONG = ("medium", "long", "")  # hair that may hang below the chin; "": unknown
 SMALLEST = 80  # pixels of a piece of hair

@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_args
 
 from cyclopts import Parameter, Token
 
+from s2f_studio import shipped
 from s2f_studio.cli import options
 from s2f_studio.cli.options import Device, Engine, Out, warn
 from s2f_studio.remarks import WORDS
@@ -82,7 +83,6 @@ def translate(
         mouth: middle of the mouth; with --eyes
         open: show the sheet of answers, or the only answer, where there is a screen
     """
-    from s2f_studio import shipped
     from s2f_studio.loading import load
     from s2f_utils import weights
     from s2f_utils.infer import find_pictures, restorers
@@ -122,7 +122,7 @@ def _answer(
 
     from s2f_studio.answers import read_picture, write_answer
     from s2f_studio.answers import translate as answer_to
-    from s2f_studio.drawings.face_finding import points_inside
+    from s2f_studio.drawings.face import points_inside
 
     picture = read_picture(path, model.info)
     if points is not None:
@@ -179,7 +179,6 @@ def _points(
 
 def _model_and_inputs(inputs: list[str], direction: str) -> tuple[str | None, list[str]]:
     """The model (None: the shipped one, for drawings) and the pictures."""
-    from s2f_studio import shipped
     from s2f_utils.infer import is_model
 
     first, *others = inputs

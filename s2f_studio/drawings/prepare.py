@@ -3,7 +3,7 @@ the paper.
 
 `prepare` prepares a drawing, `prepare_for` a picture for any model; both return a `Drawing` with
 all results. A picture is uint8 (H, W, 3), of any size and aspect ratio; points are as in `faces`;
-a face is selected as in `face_finding`.
+a face is selected as in `face`.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from s2f_studio.drawings import CLEAN
-from s2f_studio.drawings.face_finding import (
+from s2f_studio.drawings.face import (
     Which,
-    find_any,
+    face_of_photo,
+    is_whole,
     parse_face_choice,
     points_inside,
     upright_face,
 )
-from s2f_studio.drawings.paper import clean_paper
-from s2f_studio.drawings.verdict import Verdict, advice
+from s2f_studio.drawings.paper import advice, clean_paper, sheet_in
 from s2f_studio.remarks import Remark
 from s2f_utils.infer.landmarks import Landmarks, find_landmarks
 from s2f_utils.infer.translator import LEAST_PX
@@ -58,21 +58,16 @@ class Drawing:
 
     image: the model's input, uint8 (S, S, 3), or class numbers, uint8 (H, W). paper: uint8 (H, W,
     3), the sheet, cut out, cleaned and upright, or the picture itself. matrix: float64 (2, 3), from
-    the paper's pixels to the image's. face: on the paper. verdict: on the paper before cleaning, in
-    even light. warnings: for the user, most important first; empty if all is well. corners: of the
-    sheet that was cut out, float64 (4, 2), pixels of the original drawing, clockwise from the top
-    left; None if no sheet was cut out. finder: that finds the landmarks; None: the shipped one.
-
-    Matrix, face and verdict are None for an unprepared picture.
+    the paper's pixels to the image's. face: on the paper. Both are None for an unprepared picture.
+    warnings: for the user, most important first; empty if all is well. finder: that finds the
+    landmarks; None: the shipped one.
     """
 
     image: np.ndarray
     paper: np.ndarray
     matrix: np.ndarray | None = None
     face: faces.Face | None = None
-    verdict: Verdict | None = None
     warnings: tuple[Remark, ...] = ()
-    corners: np.ndarray | None = None
     finder: Engine | None = None
 
     @functools.cached_property
@@ -102,13 +97,12 @@ def prepare_for(
     if not (bool(info.layout) or points is not None if align is None else align):
         return Drawing(picture, picture)
     if info.reads == "photo":
-        found, notes = find_any(picture, drawing=False, points=points, face=face)
+        found, notes = face_of_photo(picture, points, face)
         matrix = faces.alignment(found.landmarks, info.size_px)
+        image = faces.warp(picture, matrix, info.size_px)
         remark = advice(picture, "photo")
         warnings = (*([remark] if remark else []), *notes)
-        return Drawing(
-            faces.warp(picture, matrix, info.size_px), picture, matrix, found, warnings=warnings
-        )
+        return Drawing(image, picture, matrix, found, warnings)
     return prepare(picture, size_px=info.size_px, points=points, clean=clean, face=face)
 
 
@@ -136,13 +130,22 @@ def prepare(
     outside the picture, and if the selected face does not exist.
     """
     points, which = _check_arguments(drawing, points, clean, face)
-    paper = clean_paper(drawing, clean, points)
-    upright, found, about_face = upright_face(paper.image, paper.points, which)
+    sheet = sheet_in(drawing) if clean in ("auto", "always") else None
+    if sheet is not None and not is_whole(drawing, sheet, points):
+        sheet = None
+    if sheet is None:
+        paper, remarks = clean_paper(drawing, clean)
+        about_sheet = []
+    else:
+        paper, remarks = clean_paper(sheet.image, clean, sheet.verdict)
+        about_sheet = [sheet.remark(drawing.shape)]
+        points = None if points is None else sheet.place(points)
+    upright, found, about_face = upright_face(paper, points, which)
     matrix = faces.alignment(found.landmarks, size_px)
     image = faces.warp(upright, matrix, size_px, border="paper")
     empty = [Remark("empty")] if image.min() > LINES_BELOW >= upright.min() else []
-    remarks = (*paper.remarks, *empty, *paper.about_sheet, *about_face)
-    return Drawing(image, upright, matrix, found, paper.verdict, remarks, paper.corners)
+    warnings = (*remarks, *empty, *about_sheet, *about_face)
+    return Drawing(image, upright, matrix, found, warnings)
 
 
 def _check_arguments(

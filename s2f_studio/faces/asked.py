@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from s2f_studio.attributes import as_tone
-from s2f_studio.faces.traits import TRAITS
+from s2f_studio.faces.looks import TRAITS
 from s2f_utils.pictures import mesh
 from s2f_utils.pictures.attributes import WORN
 

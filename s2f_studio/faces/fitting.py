@@ -16,9 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_studio.codes import NUM_DIRECTIONS, STEPS
-from s2f_studio.faces.looks import NUM_VALUES, SPANS
+from s2f_studio.faces.looks import NUM_VALUES, SPANS, TRAITS
 from s2f_studio.faces.networks.people import HAIR_PX, NUM_SHAPE, People
-from s2f_studio.faces.traits import TRAITS
 from s2f_utils.infer.stages import F32
 from s2f_utils.pictures.attributes import WORN
 

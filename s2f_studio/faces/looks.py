@@ -1,5 +1,5 @@
-"""The words in which looks are described: of pictures by people who labelled them, of drawings by
-the reader.
+"""The words in which a person is described: looks, of pictures by people who labelled them and of
+drawings by the reader, and traits, which are numbers and are read off a person's code.
 """
 
 from __future__ import annotations
@@ -25,6 +25,28 @@ for _values in LOOKS.values():
 SPANS: dict[str, slice] = {
     name: slice(start, end) for name, start, end in zip(LOOKS, _ENDS, _ENDS[1:], strict=False)
 }
+# What is known of a person of the generator from the code alone, beside shape and hair.
+TRAITS = (
+    "age",  # the logarithm of years
+    "presents",  # from 0, as a man, to 1, as a woman
+    "glasses",
+    "beard",
+    "hat",
+    "hair_length",  # from 0, bald, to 4, long
+    "curls",  # from 0 to 2
+    "fringe",
+    "teeth",
+    "gap",  # between the inner lips, in eye distances
+    "smile",  # how much higher the corners of the lips are than their middle, in eye distances
+    "busy",  # the logarithm of the mean gradient at the picture's rim
+    "wall",  # lightness of the rim, CIELAB
+    "skin_l",
+    "skin_a",
+    "skin_b",
+    "hair_l",
+    "hair_a",
+    "hair_b",
+)
 
 
 def place(look: str, value: str) -> int:

@@ -42,7 +42,7 @@ from s2f_utils.methods.settings import (
 )
 from s2f_utils.networks.network import grey_of
 from s2f_utils.pictures import mesh
-from s2f_utils.pictures.regions import bare_skin
+from s2f_utils.pictures.mesh import bare_skin
 from s2f_utils.runtime import distributed, to_device
 
 WALL = 0.6  # background grey of sample sheets, in [-1, 1]

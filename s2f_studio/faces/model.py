@@ -12,14 +12,13 @@ import numpy as np
 from PIL import Image
 
 from s2f_studio import shipped
-from s2f_studio.codes import code_of, quantised, text_of
-from s2f_studio.faces import asked, choosing
-from s2f_studio.faces.average_face import average_faces
-from s2f_studio.faces.looks import SPANS
-from s2f_studio.faces.traits import TRAITS
+from s2f_studio.codes import centre_of, code_of, text_of, usual_temperature
+from s2f_studio.faces import asked
+from s2f_studio.faces.average_face import average_face
+from s2f_studio.faces.looks import SPANS, TRAITS
 from s2f_studio.request import AVERAGE, LIKELY, DrawingRequest
 from s2f_utils import weights
-from s2f_utils.infer.landmarks import Landmarks, find_landmarks
+from s2f_utils.infer.landmarks import Landmarks, find_landmarks, worn_in
 from s2f_utils.infer.translator import LARGER, Translator, check_mode
 from s2f_utils.networks.info import ALIGNED
 from s2f_utils.pictures import faces, images, mesh, shape_prior, warping
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
 SUPPORTS = frozenset({"answer", "likely", "person"})
 # Beside the file of the average face and the generator's.
 OTHER_FILES_OF_FACES = (shipped.file_of(shipped.PEOPLE), shipped.file_of(shipped.PREVIEW))
-# Share of hair above the brows from which a hat is doubtful, and from which there is none.
-HAIR_UNDER_HAT = 0.2, 0.5
 # Probability from which something worn that is drawn and not shown is named in a remark.
 SURELY = 0.75
 PREVIEW_PX, USUAL_PX, LARGE_PX = 256, 512, 1024
@@ -50,18 +47,18 @@ FIRMEST = 3.0  # weight of the drawn shape where nothing is to be likelier than 
 class Person:
     """Who answers a drawing.
 
-    code: (K,), which a text holds exactly (`codes.text_of`). traits: (T,), what it shows. drawn:
-    which of glasses, beard and hat the drawing surely shows.
+    text: the code, as `codes` writes it. traits: (T,), what it shows. drawn: which of glasses,
+    beard and hat the drawing surely shows.
     """
 
-    code: np.ndarray
+    text: str
     traits: np.ndarray
     drawn: tuple[str, ...]
 
     @property
-    def text(self) -> str:
-        """The code as text."""
-        return text_of(self.code)
+    def code(self) -> np.ndarray:
+        """What the text holds: float32 (K,)."""
+        return code_of(self.text)
 
 
 @dataclass(frozen=True)
@@ -206,7 +203,7 @@ class FaceModel(Translator):
             shape,
             lips,
             crude,
-            worn_by(look),
+            worn_in(look),
         )
         looks, hair, features = self._run("read", *given)
         return Reading(looks, hair, features, shape, lips, crude)
@@ -228,7 +225,7 @@ class FaceModel(Translator):
             np.float32(is_given),
         )
         code, traits = self.edit(code, ask)
-        return Person(quantised(code), traits, surely_worn(reading.looks))
+        return Person(text_of(code), traits, surely_worn(reading.looks))
 
     def edit(self, code: np.ndarray, ask: DrawingRequest) -> tuple[np.ndarray, np.ndarray]:
         """The same person, changed as is asked for, and the traits (T,).
@@ -258,11 +255,11 @@ class FaceModel(Translator):
         """
         temperature = ask.temperature
         if temperature is None:
-            temperature = choosing.usual_temperature(reading.crude)
+            temperature = usual_temperature(reading.crude)
         code, chances = self._guess(reading, ask, temperature)
         if ask.keep is not None:
             return code_of(ask.keep), chances
-        picked = choosing.centre_of(ask.chosen)
+        picked = centre_of(ask.chosen)
         if picked is not None:
             centre, spread = picked
             code = centre + spread * (code - self._guess(reading, ask, 0.0)[0])
@@ -300,13 +297,9 @@ class FaceModel(Translator):
         if ask.frame == "square":
             points = transform(points, similarity(points, mean))
         field = warping.coarse_field(points, mean, FACE_PX).astype(np.float32)
-        average = self.average(square, look, ask)
+        average = average_face(self.engine, square, look, ask)
         large = "" if ask.preview else "_large"
         return self._run(f"lay{large}", average[:3], field)[0]
-
-    def average(self, square: np.ndarray, look: Landmarks, ask: DrawingRequest) -> np.ndarray:
-        """The average face in the mean shape: (5, 128, 128), as of `average_faces`."""
-        return average_faces(self.engine, square[None], [look], [ask])[0]
 
     def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
         """As `Translator.translate_batch`: the default answer, at the drawn place, to be scored."""
@@ -327,17 +320,6 @@ def as_drawn(face: np.ndarray, look: Landmarks, finder: Engine | None) -> np.nda
 def firmness(likely: float) -> float:
     """The weight of the drawn shape: 1 as usual, more where less likely shapes are asked for."""
     return float(np.interp(likely, (0, LIKELY, 1), (FIRMEST, 1.0, 0.3)))
-
-
-def worn_by(look: Landmarks) -> np.ndarray:
-    """The finder's probabilities that glasses, a beard and a hat are drawn: float32 (3,).
-
-    Hair that is drawn above the brows speaks against a hat.
-    """
-    worn = np.array([look.flags[name] for name in WORN], np.float32)
-    bare, haired = HAIR_UNDER_HAT
-    worn[WORN.index("hat")] *= np.clip((haired - look.hair_above) / (haired - bare), 0, 1)
-    return worn
 
 
 def surely_worn(looks: np.ndarray) -> tuple[str, ...]:

@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from s2f_studio.codes import NUM_DIRECTIONS
 from s2f_studio.faces.fitting import NUM_CHANCES
 from s2f_studio.faces.looks import NUM_VALUES, SPANS, place
-from s2f_studio.faces.networks.people import HAIR_PX, NUM_FEATURES, NUM_SHAPE, People
-from s2f_studio.faces.networks.reader import normalised
+from s2f_studio.faces.networks.people import HAIR_PX, NUM_FEATURES, NUM_SHAPE, People, normalised
 from s2f_studio.faces.stages import ToMeanShape
 from s2f_utils.infer import plane
 from s2f_utils.infer.stages import F32, I64, U8, to_uint8

@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_studio.attributes import ATTRIBUTES
+from s2f_studio.faces.average_face import ADDED, added_ink, inside_face, region
 from s2f_studio.faces.networks.expect import SIDE_PX, Expect
-from s2f_studio.faces.regions import ADDED, added_ink, inside_face, region
 from s2f_studio.faces.shaped import SHIFT_SHARE
 from s2f_utils.infer import plane
 from s2f_utils.infer.stages import F32, U8, as_pictures, channels_first

@@ -15,6 +15,7 @@ import numpy as np
 
 from s2f_studio.answers import prepare_or_refuse
 from s2f_studio.drawings import prepare as drawings
+from s2f_studio.drawings.face import face_of_photo
 from s2f_studio.page.reply import crop_facts
 from s2f_studio.request import DrawingRequest
 from s2f_utils.networks.info import ModelInfo
@@ -76,7 +77,7 @@ def placed(picture: np.ndarray, reads: str) -> np.ndarray:
         return masks.resize(masks.labels_of(picture), MAP_PX)
     if reads == "sketch":
         return drawings.prepare(picture, size_px=DRAWING_PX).image
-    face, _ = drawings.find_any(picture, drawing=False)
+    face, _ = face_of_photo(picture)
     return faces.warp(picture, faces.alignment(face.landmarks, DRAWING_PX), DRAWING_PX)
 
 

@@ -14,7 +14,7 @@ from s2f_utils import runtime, weights
 from s2f_utils.infer import onnx_engine
 from s2f_utils.infer.translator import LEAST_PX
 from s2f_utils.pictures import faces, images, mesh
-from s2f_utils.pictures.attributes import FINDER_OUTPUTS, FOUND_PARTS
+from s2f_utils.pictures.attributes import FINDER_OUTPUTS, FOUND_PARTS, WORN
 from s2f_utils.pictures.cleanup import LINES_BELOW
 from s2f_utils.pictures.mesh import FACE_PX
 
@@ -26,6 +26,16 @@ INKED = 0.5  # a share of dark pixels that only a photo exceeds
 # A drawing below this share of the picture's side is enlarged, to this share.
 SMALL, FILLED = 0.75, 0.9
 BY_HAND = 4.0  # times "crude": one stroke displaces all points of a part; best on validation people
+# The finder mistakes hair drawn down to the brows for a hat: how much hair is above them decides.
+HAIR_UNDER_HAT = (
+    0.2,
+    0.5,
+)  # from the first share on a hat is doubtful, from the second there is none
+HAT_IN_DOUBT = 0.05  # from this "hat" score on, `asserted_hat` checks that share
+# Hat thresholds for (careful, crude) drawings; they accept 45 of 49 crude hats.
+HAT_FROM, MOST_HAIR = (0.7, 0.9), (0.45, 0.1)
+CRUDE_HATS_FROM = 0.4  # "crude" score from which the latter apply: scribbled hair looks like a hat
+CLEAR_HAT = 0.95  # from this "hat" score on, a hat is clear enough
 LOOKS = 2  # passes: over the unaligned picture, and with the face aligned from the first pass
 
 
@@ -71,6 +81,29 @@ class Landmarks:
             for name in ("hair", "person")
         )
         return float(hair / max(person, 0.05))
+
+
+def worn_in(look: Landmarks) -> np.ndarray:
+    """The probabilities that glasses, a beard and a hat are drawn: float32 (3,), as `WORN`.
+
+    Hair that is drawn above the brows speaks against a hat.
+    """
+    worn = np.array([look.flags[name] for name in WORN], np.float32)
+    bare, haired = HAIR_UNDER_HAT
+    worn[WORN.index("hat")] *= np.clip((haired - look.hair_above) / (haired - bare), 0, 1)
+    return worn
+
+
+def asserted_hat(look: Landmarks) -> bool | None:
+    """Whether a hat is drawn, for a network that gets the finder's score: None where that score is
+    clear enough.
+    """
+    score, crude = look.flags["hat"], int(look.flags["crude"] > CRUDE_HATS_FROM)
+    if score <= HAT_IN_DOUBT:
+        return None
+    if score <= HAT_FROM[crude] or look.hair_above >= MOST_HAIR[crude]:
+        return False
+    return True if score < CLEAR_HAT else None
 
 
 @functools.lru_cache(maxsize=2)

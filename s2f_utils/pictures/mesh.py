@@ -1,4 +1,5 @@
-"""A face as 164 landmarks: which they are, their mean shape, and their mirror image.
+"""A face as 164 landmarks: which they are, their mean shape, their mirror image, and masks of parts
+of the face from them.
 
 The points are a subset of the 478 of MediaPipe's face mesh (Kartynnik et al. 2019), in its terms:
 `MESH` has their numbers there. Points are (x, y) in pixels, (0, 0) the centre of the first pixel;
@@ -165,3 +166,24 @@ def mirror() -> np.ndarray:
         away = np.linalg.norm(flipped[places][:, None] - shape[PARTS[other]][None], axis=2)
         found[places] = PARTS[other][np.argmin(away, axis=1)]
     return found
+
+
+def filled(points: np.ndarray, size_px: int) -> np.ndarray:
+    """The inside of a polygon (N, 2): uint8 (size_px, size_px), 0 or 1."""
+    import cv2
+
+    return cv2.fillPoly(
+        np.zeros((size_px, size_px), np.uint8), [np.rint(points).astype(np.int32)], 1
+    )
+
+
+def bare_skin(points: np.ndarray, size_px: int = 256) -> np.ndarray:
+    """The bare skin of a face, bool (size_px, size_px): the oval without eyes, brows and mouth."""
+    import cv2
+
+    inside = cv2.erode(filled(points[PARTS["oval"]], size_px), np.ones((9, 9), np.uint8))
+    for name in ("left_eye", "right_eye", "left_brow", "right_brow", "lips"):
+        hull = cv2.convexHull(np.rint(points[PARTS[name]]).astype(np.int32))
+        part = cv2.fillPoly(np.zeros((size_px, size_px), np.uint8), [hull], 1)
+        inside[cv2.dilate(part, np.ones((7, 7), np.uint8)) > 0] = 0
+    return inside > 0

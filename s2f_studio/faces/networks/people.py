@@ -3,7 +3,8 @@
 A person is a code of the generator's space W, in its first principal directions. What a drawing
 shows becomes numbers, its features; a linear regression leads from these to the likeliest code, and
 the covariance of its residuals says how far others may be from it. A flow starts from this normal
-distribution, and learns how people differ from it (`networks.velocity`). What a code shows (the
+distribution, and learns how people differ from it, by flow matching (Lipman et al. 2023), as in
+notebook 08. What a code shows (the
 length of hair, age, a smile) follows from it by a linear map and one hidden layer. All of it was
 fitted on painted people and drawings of them (tools/shipped/generated/fit.py).
 
@@ -14,18 +15,18 @@ people, H = 32 pixels of a mask of hair, C components of masks, B of shape, F fe
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from s2f_studio.codes import NUM_DIRECTIONS
-from s2f_studio.faces.looks import NUM_VALUES
-from s2f_studio.faces.networks.reader import Reader, normalised
-from s2f_studio.faces.networks.velocity import Velocity, normal_velocity
-from s2f_studio.faces.traits import TRAITS
+from s2f_studio.faces.looks import NUM_VALUES, SPANS, TRAITS
 from s2f_utils.networks.info import MEASURES, ModelInfo
+from s2f_utils.networks.landmark_net import Block
 from s2f_utils.networks.mobile_stylegan import STYLE_DIM
-from s2f_utils.networks.network import Network
+from s2f_utils.networks.network import Dropout2d, Network
 from s2f_utils.pictures.mesh import MEAN_PX
 
 HAIR_PX = 32
@@ -36,6 +37,11 @@ NUM_SHOWN = len(TRAITS) + NUM_SHAPE + NUM_HAIR
 NUM_HIDDEN = 512
 NUM_READ = NUM_MASKS + NUM_SHAPE + NUM_VALUES + 2 + 1
 NUM_FEATURES = 2 * NUM_READ + 1
+NUM_READ_CHANNELS = 3  # ink, person, hair
+WIDTH, NUM_BLOCKS = 384, 4  # of the flow's network
+NUM_GIVEN = 192  # numbers that say what the drawing and the time are
+NUM_WAVES = 32  # of the time
+DROPPED = 0.3
 MOST_OFF = 4.0  # standard deviations of a feature from its mean, at most
 
 
@@ -152,3 +158,96 @@ class People(Network):
     def mask_of(self, components: Tensor) -> Tensor:
         """A mask of hair of its components, not clamped: (N, 40) → (N, H * H)."""
         return components @ self.hair_components + self.hair_mean
+
+
+class Reader(nn.Module):
+    """What a drawing shows: ink and masks of person and hair (N, 3, S, S), from 0 to 1 → logarithms
+    of the probabilities of each look's values (N, V). The side is S = 128 pixels, in the mean
+    shape's frame.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = (24, 32, 64, 96), hidden: int = 96) -> None:
+        super().__init__()
+        first, second, third, last = widths
+        self.stem = nn.Sequential(nn.Conv2d(NUM_READ_CHANNELS, first, 5, 2, 2), nn.SiLU())
+        self.body = nn.Sequential(
+            Block(first, second, 2),
+            Block(second, third, 2),
+            Block(third, last, 2),
+            Dropout2d(0.1),
+            Block(last, last),
+        )  # (N, 96, 8, 8)
+        self.narrow = nn.Conv2d(last, 32, 1)
+        self.head = nn.Sequential(
+            nn.Flatten(), nn.Linear(32 * 8 * 8, hidden), nn.SiLU(), nn.Linear(hidden, NUM_VALUES)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return normalised(self.head(self.narrow(self.body(self.stem(x)))))
+
+
+def normalised(logits: Tensor) -> Tensor:
+    """Logits (N, V) as logarithms of the probabilities of each look's values."""
+    return torch.cat([logits[:, span].log_softmax(1) for span in SPANS.values()], dim=1)
+
+
+class FlowBlock(nn.Module):
+    """A residual block of two layers, scaled and shifted by what is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(WIDTH)
+        self.by_given = nn.Linear(NUM_GIVEN, 2 * WIDTH)
+        self.first, self.second = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH)
+
+    def forward(self, x: Tensor, given: Tensor) -> Tensor:
+        scale, shift = self.by_given(given).chunk(2, dim=1)
+        hidden = F.silu(self.first(self.norm(x) * (1 + scale) + shift))
+        return x + self.second(hidden)  # (N, 384)
+
+
+class Velocity(nn.Module):
+    """By how much the velocity of a flow from noise to people differs from a normal distribution's,
+    given a drawing: x (N, K) at a time (N,), features (N, F) → (N, K).
+
+    Noise z at time 0 and a person's code u at time 1 are joined by a line, x = (1 - t) z + t u; the
+    velocity is the mean of u - z over all lines through x. For a normal distribution it is known in
+    closed form (`normal_velocity`); the network learns what people differ from that.
+    """
+
+    def __init__(self, num_directions: int, num_features: int) -> None:
+        super().__init__()
+        self.by_drawing = nn.Sequential(
+            nn.Linear(num_features, NUM_GIVEN),
+            nn.SiLU(),
+            nn.Dropout(DROPPED),
+            nn.Linear(NUM_GIVEN, NUM_GIVEN),
+        )
+        self.by_both = nn.Linear(2 * NUM_WAVES + NUM_GIVEN, NUM_GIVEN)
+        self.enter, self.leave = nn.Linear(num_directions, WIDTH), nn.Linear(WIDTH, num_directions)
+        self.blocks = nn.ModuleList(FlowBlock() for _ in range(NUM_BLOCKS))
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+        waves = 100 * torch.linspace(0, -math.log(1000), NUM_WAVES).exp()
+        self.register_buffer("waves", waves, persistent=False)
+
+    def forward(self, x: Tensor, time: Tensor, features: Tensor) -> Tensor:
+        angles = time[:, None] * self.waves
+        given = torch.cat([angles.sin(), angles.cos(), self.by_drawing(features)], dim=1)
+        given = F.silu(self.by_both(given))
+        x = self.enter(x)
+        for block in self.blocks:
+            x = block(x, given)
+        return self.leave(x)
+
+
+def normal_velocity(x: Tensor, time: Tensor, mean: Tensor, spread: Tensor) -> Tensor:
+    """The velocity where people are normally distributed around a mean (N, K): (N, K).
+
+    spread: (K, K), orthogonal columns; times its transpose it is the covariance.
+    """
+    variances = spread.square().sum(0)
+    axes = spread / variances.sqrt()
+    time = time[:, None]
+    off = (x - time * mean) @ axes / ((1 - time).square() + time.square() * variances)
+    return mean + (off * (time * variances - (1 - time))) @ axes.T

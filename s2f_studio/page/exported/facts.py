@@ -11,8 +11,8 @@ import numpy as np
 from s2f_studio import attributes, codes, shipped
 from s2f_studio.answers import OPEN_FROM, PAINTED, RENDERED, SPARSE_FROM
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.faces import average_face, choosing, model, regions
-from s2f_studio.faces.traits import TRAITS
+from s2f_studio.faces import average_face, model
+from s2f_studio.faces.looks import TRAITS
 from s2f_studio.page import page
 from s2f_studio.page.catalogue import Catalogue
 from s2f_studio.page.reply import HERE
@@ -71,25 +71,25 @@ def facts_of_page() -> dict[str, Any]:
             "worn": list(WORN),
             "flags": list(FINDER_OUTPUTS),
             "parts": list(FOUND_PARTS),
-            "added": list(regions.ADDED),
+            "added": list(average_face.ADDED),
         },
         "meaning": {
-            "hat_in_doubt": average_face.HAT_IN_DOUBT,
-            "hat_from": average_face.HAT_FROM,
-            "most_hair": average_face.MOST_HAIR,
-            "surely": average_face.SURELY,
+            "hat_in_doubt": landmarks.HAT_IN_DOUBT,
+            "hat_from": landmarks.HAT_FROM,
+            "most_hair": landmarks.MOST_HAIR,
+            "surely": landmarks.CLEAR_HAT,
             "painted": PAINTED,
             "rendered": RENDERED,
-            "scrawled_from": average_face.CRUDE_HATS_FROM,
+            "scrawled_from": landmarks.CRUDE_HATS_FROM,
             "beard_from": average_face.BEARD_FROM,
-            "guidance": regions.GUIDANCE,
+            "guidance": average_face.GUIDANCE,
         },
     }
 
 
 def _facts_of_people() -> dict[str, Any]:
     """What the scripts infer a person by, and write one down as."""
-    least, most = choosing.usual_temperature(0.0), choosing.usual_temperature(1.0)
+    least, most = codes.usual_temperature(0.0), codes.usual_temperature(1.0)
     shares = (0.0, LIKELY, 1.0)
     return {
         "num_directions": codes.NUM_DIRECTIONS,
@@ -98,11 +98,11 @@ def _facts_of_people() -> dict[str, Any]:
         "num_chars": codes.NUM_CHARS,
         "num_traits": len(TRAITS),
         "temperature": [least, most - least],
-        "first": choosing.FIRST,
-        "narrower": choosing.NARROWER,
-        "push": choosing.PUSH,
-        "older": choosing.OLDER,
-        "hair_under_hat": model.HAIR_UNDER_HAT,
+        "first": codes.FIRST,
+        "narrower": codes.NARROWER,
+        "push": codes.PUSH,
+        "older": codes.OLDER,
+        "hair_under_hat": landmarks.HAIR_UNDER_HAT,
         "firmness": {"at": shares, "values": [model.firmness(share) for share in shares]},
     }
 

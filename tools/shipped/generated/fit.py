@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from s2f_studio import shipped
 from s2f_studio.codes import NUM_DIRECTIONS
 from s2f_studio.faces import fitting
+from s2f_studio.faces.looks import TRAITS
 from s2f_studio.faces.networks.people import (
     HAIR_PX,
     NUM_HAIR,
@@ -29,7 +30,6 @@ from s2f_studio.faces.networks.people import (
     People,
 )
 from s2f_studio.faces.people_stages import Read
-from s2f_studio.faces.traits import TRAITS
 from s2f_utils import networks, weights
 from s2f_utils.networks import checkpoints
 from tools.shipped.generated import flow

@@ -21,7 +21,7 @@ import torch
 from data_prep.hand_sketches.drawing import scribble
 from data_prep.portrait import Portrait
 from s2f_studio import shipped
-from s2f_studio.faces.traits import TRAITS
+from s2f_studio.faces.looks import TRAITS
 from s2f_utils import weights
 from s2f_utils.infer.landmarks import Landmarks, find_landmarks
 from s2f_utils.networks import checkpoints

@@ -14,10 +14,9 @@ import torch
 import torch.nn.functional as F
 
 from s2f_studio.codes import NUM_DIRECTIONS
-from s2f_studio.faces.looks import LOOKS, SPANS
+from s2f_studio.faces.looks import LOOKS, SPANS, TRAITS
 from s2f_studio.faces.networks.people import HAIR_PX
 from s2f_studio.faces.people_stages import Read
-from s2f_studio.faces.traits import TRAITS
 from s2f_utils import weights
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import ModelInfo

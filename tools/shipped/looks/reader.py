@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from s2f_studio.faces.networks.chooser import Reader
 from torch import Tensor
 
 from s2f_studio.faces.looks import LOOKS, SPANS
+from s2f_studio.faces.networks.people import Reader
 from tools.shipped.running import follow
 
 BATCH, HELD_OUT = 64, 10

@@ -1,5 +1,5 @@
 // People's codes as text, and who is shown next after rounds of choosing; as in Python
-// (s2f_studio/codes.py and s2f_studio/faces/choosing.py).
+// (s2f_studio/codes.py).
 
 import { FACTS } from "./facts.js";
 

@@ -1,5 +1,7 @@
 """The face on a drawing's paper, or in a photo: turned upright, selected among several, or guessed.
 
+All of the studio's face detection is here.
+
 A picture is uint8 (H, W, 3); points are as in `faces`. A face is selected by None (the largest, of
 equally large ones the most central), "left", "right", or its number from the left, 1 for the first.
 """
@@ -11,9 +13,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from s2f_studio.drawings.paper import Sheet
 from s2f_studio.remarks import Remark
 from s2f_utils.pictures import faces
 
+# The share of a face that lies on its sheet, at least; on photographed sheets it is .999 and more
+FACE_INSIDE = 0.9
 RATHER_SURE = 0.85  # score of the upright drawing from which each turn is tested with a single view
 # Margin by which a turned view must win; turned, the ten examples score lower by 0.09 or more
 SURER = 0.05
@@ -26,21 +31,77 @@ AS_LARGE = 0.85  # of the largest one's width
 Which = str | int | None
 
 
+def is_whole(drawing: np.ndarray, sheet: Sheet, points: np.ndarray | None) -> bool:
+    """Whether a sheet has the whole face of its picture: the placed points, if given, else the
+    surest face that is detected, if any.
+    """
+    if points is not None:
+        on_it = sheet.place(points)
+        return bool(((on_it >= 0) & (on_it < sheet.image.shape[1::-1])).all())
+    found = faces.detect(drawing)
+    if not found:
+        return True
+    box = max(found, key=lambda face: face.score).box
+    return _share_inside(box, sheet.corners) >= FACE_INSIDE
+
+
+def _share_inside(box: Sequence[float], corners: np.ndarray) -> float:
+    """The share of a box, (left, top, width, height), within these corners, (4, 2)."""
+    import cv2
+
+    left, top, width, height = box
+    right, bottom = left + width, top + height
+    of_box = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+    area = cv2.intersectConvexConvex(of_box, corners.astype(np.float32))[0]
+    return area / (width * height)
+
+
 def upright_face(
     paper: np.ndarray, points: np.ndarray | None, which: Which
 ) -> tuple[np.ndarray, faces.Face, list[Remark]]:
-    """The paper, turned if need be, the face on it, and remarks for the user."""
+    """The paper, turned if need be, the face on it, and remarks for the user.
+
+    points: of the face, on the paper; then nothing is detected.
+    """
     if points is not None:
-        return paper, *find_any(paper, points=points)
+        return paper, points_inside(points, paper.shape), []
     seen, turned = faces.detect(paper, min_score=faces.LOWEST_SCORE), paper
-    detected, about = _among_others(seen, paper.shape, which, drawing=True)
+    detected, about = _among_others(seen, paper.shape, which)
     if detected is None:
         turned, detected, seen = _surest_turn(paper, seen)
         if turned is not paper:
-            one_of, about = _among_others(seen, turned.shape, which, drawing=True)
+            one_of, about = _among_others(seen, turned.shape, which)
             detected = one_of or detected
-    face, remarks = _completed(turned, which, detected, True, about)
-    return turned, face, remarks if turned is paper else [Remark("turned"), *remarks]
+    remarks = [*about] if turned is paper else [Remark("turned"), *about]
+    _check_number(which, detected, about, turned.shape)
+    if detected is None:
+        return turned, _centre_of_ink(turned), [*remarks, Remark("no-face")]
+    face = faces.refined(turned, detected, True, alone=not about)
+    if face.score < faces.TRUSTED_IN_DRAWINGS:
+        remarks.append(Remark("rough-face"))
+    return turned, face, remarks
+
+
+def face_of_photo(
+    photo: np.ndarray, points: np.ndarray | Sequence | None = None, face: Which = None
+) -> tuple[faces.Face, list[Remark]]:
+    """The face of a photo, uint8 (H, W, 3), and remarks for the user.
+
+    points, face: as in `prepare`. Without points: by YuNet; else the centre of the picture. Raises
+    FaceError for points that are not a face or are outside, and if the selected face does not
+    exist.
+    """
+    if points is not None:
+        return points_inside(points, photo.shape), []
+    which = parse_face_choice(face)
+    seen = faces.detect(photo, min_score=faces.LOWEST_SCORE)
+    detected, about = _among_others(seen, photo.shape, which)
+    if not about:
+        detected = faces.detect_turned(photo)
+    _check_number(which, detected, about, photo.shape)
+    if detected is None:
+        return faces.centre_face(photo.shape[:2]), [Remark("no-face")]
+    return faces.refined(photo, detected, False, alone=not about), about
 
 
 def parse_face_choice(which: Which) -> Which:
@@ -94,35 +155,11 @@ def points_inside(points: np.ndarray | Sequence, shape: tuple[int, ...]) -> face
     return face
 
 
-def find_any(
-    picture: np.ndarray,
-    *,
-    drawing: bool = True,
-    points: np.ndarray | Sequence | None = None,
-    face: Which = None,
-) -> tuple[faces.Face, list[Remark]]:
-    """The face of a drawing or a photo, and remarks for the user.
-
-    picture: uint8 (H, W, 3). points, face: as in `prepare`. Without points: by YuNet; else the
-    centre of the picture, or, in drawings, of the ink. Raises FaceError for points that are not a
-    face or are outside, and if the selected face does not exist.
-    """
-    if points is not None:
-        return points_inside(points, picture.shape), []
-    which = parse_face_choice(face)
-    seen = faces.detect(picture, min_score=faces.LOWEST_SCORE)
-    detected, about = _among_others(seen, picture.shape, which, drawing)
-    detected = detected or (
-        faces.detect_drawn(picture, plain=seen) if drawing else faces.detect_turned(picture)
-    )
-    return _completed(picture, which, detected, drawing, about)
-
-
 def _among_others(
-    seen: Sequence[faces.Face], shape: tuple[int, ...], which: Which, drawing: bool
+    seen: Sequence[faces.Face], shape: tuple[int, ...], which: Which
 ) -> tuple[faces.Face | None, list[Remark]]:
-    """The selected face and remarks, if several of the detected faces count; else a single sure one
-    of a drawing, or None.
+    """The selected face and a remark, if several of the detected faces count; else a single sure
+    one, or None.
     """
     found = faces.nms(
         sorted((face for face in seen if face.score >= ENOUGH), key=lambda face: -face.score)
@@ -132,7 +169,7 @@ def _among_others(
         (f for f in found if f.box[2] >= LARGE_ENOUGH * widest), key=lambda face: face.middle[0]
     )
     if len(found) < 2:
-        is_sure = drawing and found and found[0].score >= faces.DRAWING_SCORE
+        is_sure = found and found[0].score >= faces.DRAWING_SCORE
         return (found[0] if is_sure else None), []
     taken, sides = choose(found, which, shape), shape[1::-1] * 2
     boxes = [
@@ -142,26 +179,15 @@ def _among_others(
     return found[taken], [Remark("faces", {"num": len(found), "taken": taken + 1, "boxes": boxes})]
 
 
-def _completed(
-    picture: np.ndarray,
-    which: Which,
-    detected: faces.Face | None,
-    drawing: bool,
-    about: list[Remark],
-) -> tuple[faces.Face, list[Remark]]:
-    """The detected face with its landmarks refined, or the best guess, and remarks for the user.
+def _check_number(
+    which: Which, detected: faces.Face | None, about: list[Remark], shape: tuple[int, ...]
+) -> None:
+    """Raise FaceError if a second face is selected and there is only one.
 
-    about: remarks on other faces. Raises FaceError if a second face is selected and there is only
-    one.
+    about: remarks on other faces.
     """
     if isinstance(which, int) and which > 1 and not about:
-        choose([detected] if detected else [], which, picture.shape)
-    if detected:
-        face = faces.refined(picture, detected, drawing, alone=not about)
-        rough = [Remark("rough-face")] if drawing and face.score < faces.TRUSTED_IN_DRAWINGS else []
-        return face, [*about, *rough]
-    guess = _centre_of_ink(picture) if drawing else faces.centre_face(picture.shape[:2])
-    return guess, [Remark("no-face")]
+        choose([detected] if detected else [], which, shape)
 
 
 def _centre_of_ink(drawing: np.ndarray) -> faces.Face:
