@@ -68,7 +68,7 @@ EMPTY = 3.0  # pixels: two masks with hardly more are alike
 LONGEST = 11.5  # codes that are longer are faces that fall apart
 LONGEST_EDITED = 12.5
 # Weights of an edit: of what is asked for, of what should stay, and of the way from the person.
-OF_ASKED, OF_OTHERS, OF_SHAPE_KEPT, OF_HAIR_KEPT, OF_WAY = 2.0, 0.5, 0.15, 0.06, 0.02
+OF_ASKED, OF_OTHERS, OF_SHAPE_KEPT, OF_HAIR_KEPT, OF_WAY = 2.0, 0.5, 0.15, 0.06, 0.15
 EDIT_MOMENTUM = 0.75
 # What changes together: who is asked for one may change in the others, by this share.
 TOGETHER = (
