@@ -215,3 +215,26 @@ def test_a_person_is_in_one_split_and_in_one_half():
         assert splits[people[file.sha256[: all_portraits.KEY_DIGITS]]] == {
             older[Path(file.name).stem]
         }, file.name
+
+
+def test_a_file_that_arrives_after_the_network_was_given_up_has_its_credit(
+    published, tmp_path, monkeypatch
+):
+    """The slowest of the files that still came is kept after eight others were not answered."""
+    out = tmp_path / "out"
+    Server.answers = 1
+    is_given_up = threading.Event()
+    cut, tell = open_portraits._Store.cut, transfer.ThreadPoolExecutor.shutdown
+
+    def cut_late(store, portrait, original):
+        assert is_given_up.wait(60)
+        cut(store, portrait, original)
+
+    def shutdown(pool, **options):
+        is_given_up.set()
+        tell(pool, **options)
+
+    monkeypatch.setattr(open_portraits._Store, "cut", cut_late)
+    monkeypatch.setattr(transfer.ThreadPoolExecutor, "shutdown", shutdown)
+    assert fetch(out) == 2
+    assert len(in_folder(out)) == 1 and set(credits_of(out)) == in_folder(out)

@@ -81,7 +81,12 @@ def fetch_all(
                 if num_unanswered == CONNECTIONS:
                     break
         finally:  # also after Ctrl-C or a full disk: what waits is not begun
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
+            for future, original in futures.items():
+                was_kept = not future.cancelled() and future.exception() is None
+                if was_kept and original not in outcome.kept:
+                    outcome.kept.append(original)
+                    note(original)
     outcome.num_untried = len(originals) - len(outcome.kept) - len(outcome.problems)
     return outcome
 
