@@ -1,6 +1,4 @@
-"""The faces that a notebook trains with:
-portraits with made sketches where they can be had, else drawn faces.
-"""
+"""The faces that a notebook trains with: generated people, unless others are asked for."""
 
 from __future__ import annotations
 
@@ -12,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from data_prep import make_people, people
 from data_prep.fetch import download
 from data_prep.fetch.transfer import Original
 from data_prep.make.face_maps import map_of
+from data_prep.make.people_set import BY_HAND, read_rows
 from data_prep.make.portraits import (
     LABELS,
     SIZE_PX,
@@ -28,11 +28,14 @@ from data_prep.make.synthetic_set import make_synthetic
 from data_prep.make.write import MASK, PHOTO, SKETCH, Item, Prepared, SetPlan, write_set
 from data_prep.messages import describe_counts, printable, say
 from data_prep.procedural_faces.synthetic import draw_face
+from s2f_series import project_sets
 from s2f_utils.data import DataError, read_manifest
 from s2f_utils.pictures import faces, images, masks, sketches
 from s2f_utils.weights import cache_folder
 
-CHOICES = ("auto", "portraits", "drawn")
+PEOPLE = "people"
+RAW_CHOICES = ("auto", "portraits", "drawn")  # of faces before anything is aligned
+CHOICES = (PEOPLE, *RAW_CHOICES)
 # governors' portraits may have other owners: they are not shown in notebooks
 SHOWN = ("senate-", "house-")
 CREDIT = "portraits of US senators and representatives, © 2017 Civil Services, MIT licence"
@@ -51,32 +54,42 @@ def wants_portraits(data: str, profile: str | None) -> bool:
 
 def make_default(
     out: str | os.PathLike,
-    data: str | os.PathLike = "auto",
+    data: str | os.PathLike = PEOPLE,
     *,
     profile: str | None = None,
     num: int | None = None,
-    style: str = "pencil",
+    style: str | None = None,
     maps: bool = False,
     progress: bool = True,
 ) -> Path:
     """The set that a notebook trains with, made in the folder `out` unless `data` is one;
     its manifest's path.
 
-    data: "portraits", of 541 US senators and representatives, with sketches made from them
-    (`style`, of `sketches.STYLES`); "drawn", faces drawn by code; "auto": portraits where they can
-    be had, else drawn; or a folder with a manifest.csv, which is taken as it is. Portraits are
-    looked for in the folder that S2F_PORTRAITS names and in the cache, and are then downloaded into
-    the cache (35 MB, terms shown first). In the profile "fast", "auto" is "drawn", so that tests
-    need no network. profile: gives the size in pixels, as of `make_people`. num: how many faces
-    are drawn where faces are drawn; None: the profile's. maps: label maps as well, as of
-    `face_maps.map_of` for portraits; drawn faces always have them.
+    data: "people", the generated people that come with `data_prep`, with drawings and label maps;
+    "portraits", of 541 US senators and representatives; "drawn", faces drawn by code; "auto":
+    portraits where they can be had, else drawn; "NAME:FOLDER", one of the projects' data sets
+    (`project_sets.ALIGN` has the names) in a folder or an archive, of which `data_prep` makes
+    pairs; or a folder with a manifest.csv, which is taken as it is. Portraits are looked for in the
+    folder that S2F_PORTRAITS names and in the cache, and are then downloaded into the cache (35 MB,
+    terms shown first). In the profile "fast", "auto" is "drawn", so that tests need no network.
+    profile: gives the size in pixels, as of `make_people`. num: how many people, or drawn faces,
+    at most; None: the profile's. style: how they are sketched; None: people as by hand, portraits
+    by a pencil filter, and a named set's photos only where it has no sketches. maps: label maps of
+    portraits as well, as of `face_maps.map_of`; people and drawn faces always have them.
 
-    Says in one line what it took. Raises DataError where `data` is none of these, or portraits
-    are asked for and cannot be had.
+    Says in one line what it took. Raises DataError where `data` is none of these, a set's folder is
+    not there, or portraits are asked for and cannot be had.
     """
+    out, (name, chosen) = Path(out), profile_of(profile)
+    size_px = chosen["size_px"]
+    if project_sets.is_named(str(data)):
+        return project_sets.make_named(str(data), out, size_px, style, progress=progress)
     if str(data) not in CHOICES:
         return _manifest_in(Path(data))
-    out, (name, chosen) = Path(out), profile_of(profile)
+    if data == PEOPLE:
+        say("data: generated people, who come with data_prep")
+        sketched = {"sketches": style or BY_HAND, "profile": name, "progress": progress}
+        return make_people(out / PEOPLE, _at_most_all(num), **sketched)
     reason = "asked for" if data == "drawn" else "the profile 'fast' needs no network"
     if wants_portraits(str(data), name):
         try:
@@ -86,9 +99,9 @@ def make_default(
                 raise
             reason = f"the portraits cannot be had: {error}"
         else:
+            style = style or "pencil"
             say(f"data: {CREDIT}; their sketches are made from them ({style})")
             out = out / ("portraits-with-maps" if maps else "portraits")
-            size_px = chosen["size_px"]
             return make_portraits(folder, out, size_px, style, maps=maps, progress=progress)
     say(f"data: faces drawn by code ({reason})")
     return make_synthetic(out / "drawn", num, profile=name, progress=progress)
@@ -96,7 +109,7 @@ def make_default(
 
 def default_photos(
     num: int,
-    data: str | os.PathLike = "auto",
+    data: str | os.PathLike = PEOPLE,
     *,
     size_px: int = SIZE_PX,
     profile: str | None = None,
@@ -104,15 +117,21 @@ def default_photos(
 ) -> np.ndarray:
     """Aligned photos of a split's people, each once: uint8 (n, size_px, size_px, 3).
 
-    data, profile: as of `make_default`, whose splits these are; only the portraits that are shown
-    are fetched. split: "train", "val", "test" (docs/data.md: which models have seen some), or
-    "unseen": test people, then validation people, without those of whom the first part of
-    restorer-256, or photo-to-sketch, has seen a photo. n is smaller than `num` where there are
-    fewer. Says what it took. Raises ValueError for another split, and what `make_default` raises.
+    data, profile: as of `make_default`, whose splits these are, but for a named set: give the
+    folder that `make_default` made of it. Only the portraits that are shown are fetched. split:
+    "train", "val", "test" (docs/data.md: which models have seen some), or "unseen": test people,
+    then validation people, of portraits without those of whom the first part of restorer-256, or
+    photo-to-sketch, has seen a photo. n is smaller than `num` where there are fewer. Says what it
+    took. Raises ValueError for another split, and what `make_default` raises.
     """
     if split not in SEEDS:
         raise ValueError(f"split must be one of {', '.join(SEEDS)}, got {split!r}")
     splits = SPLITS_OF.get(split, (split,))
+    if data == PEOPLE:
+        say("photos: generated people, who come with data_prep")
+        most = _at_most_all(num)
+        found = [people(most, split=part, size_px=size_px).pictures for part in splits]
+        return np.concatenate(found)[:num]
     if str(data) not in CHOICES:
         manifest = read_manifest(_manifest_in(Path(data)))
         rows = [row for part in splits for row in manifest.split(part) if row.photo]
@@ -137,6 +156,11 @@ def default_photos(
         face = draw_face(index, size_px=SIZE_PX, seed=SEEDS[split])
         photos.append(faces.warp(face.photo, faces.alignment(face.landmarks, size_px), size_px))
     return np.stack(photos)
+
+
+def _at_most_all(num: int | None) -> int | None:
+    """So many people, or as many as there are."""
+    return None if num is None else min(num, len(read_rows()))
 
 
 def _names_of(splits: Sequence[str], *, unseen: bool) -> list[str]:
@@ -168,8 +192,9 @@ def _manifest_in(data: Path) -> Path:
     manifest = data / "manifest.csv" if data.is_dir() else data
     if not manifest.is_file():
         raise DataError(
-            f"DATA is {printable(data)}, where no manifest.csv is: give {', '.join(CHOICES)}, or a"
-            " folder made by 'python -m data_prep pairs'"
+            f"DATA is {printable(data)}, where no manifest.csv is: give {', '.join(CHOICES)}, a set"
+            f" and its folder ({', '.join(project_sets.ALIGN)}, such as cufs:FOLDER), or a folder"
+            " made by 'python -m data_prep pairs'"
         )
     return manifest
 

@@ -10,7 +10,13 @@ import numpy as np
 from data_prep.make.portraits import PortraitFile, read_portraits
 from data_prep.messages import say
 from data_prep.procedural_faces.synthetic import draw_face
-from s2f_series.default_set import CHOICES, CREDIT, portraits_folder, shown_files, wants_portraits
+from s2f_series.default_set import (
+    CREDIT,
+    RAW_CHOICES,
+    portraits_folder,
+    shown_files,
+    wants_portraits,
+)
 from s2f_utils.data import DataError
 from s2f_utils.pictures import images, mesh, sketches
 
@@ -56,8 +62,8 @@ def sample_pairs(
     Raises DataError where `data` is none of these, or portraits are asked for and cannot be
     had.
     """
-    if data not in CHOICES:
-        raise DataError(f"data must be one of {', '.join(CHOICES)}, got {data!r}")
+    if data not in RAW_CHOICES:
+        raise DataError(f"data must be one of {', '.join(RAW_CHOICES)}, got {data!r}")
     entries: list[PortraitFile] = []
     if wants_portraits(data, profile):
         try:

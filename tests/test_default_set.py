@@ -1,6 +1,4 @@
-"""What a notebook begins with, a set or raw people: portraits where they can be had, else drawn
-faces.
-"""
+"""What a notebook begins with, a set or raw people: generated people, portraits, drawn faces."""
 
 from __future__ import annotations
 
@@ -43,13 +41,42 @@ def collection(tmp_path):
     return tmp_path / "portraits"
 
 
+def made_of(out, *data, **how):
+    return read_manifest(s2f_series.make_default(out, *data, progress=False, **how))
+
+
+def test_people_who_come_with_data_prep_are_the_default_and_need_no_network(alone, capsys):
+    manifest = made_of(alone / "set", profile="fast")
+    assert "generated people" in capsys.readouterr().out
+    assert manifest.settings["source"] == "people" and manifest.settings["style"] == "hand"
+    rows = {split: manifest.split(split) for split in ("train", "val", "test")}
+    assert all(rows.values()) and len(manifest.pairs) == 24
+    row = rows["test"][0]
+    known = data_prep.people(split="test", size_px=64, sketches="hand")
+    place = known.ids.index(row.id)
+    assert np.array_equal(images.load_rgb(row.photo), known.pictures[place])
+    assert np.array_equal(images.load_rgb(row.sketch)[..., 0], known.sketches[place])
+    assert np.array_equal(images.load_labels(row.mask), known.maps[place])
+
+
+def test_people_are_as_many_and_drawn_as_asked_for(alone):
+    made = made_of(alone / "few", style="xdog", profile="fast", num=5)
+    assert len(made.pairs) == 5 and made.settings["style"] == "xdog"
+    photos = s2f_series.default_photos(5, size_px=32, split="train")
+    known = data_prep.people(5, split="train", size_px=32)
+    assert np.array_equal(photos, known.pictures)
+    unseen = s2f_series.default_photos(10_000, size_px=32, split="unseen")
+    parts = [data_prep.people(split=split, size_px=32).pictures for split in ("test", "val")]
+    assert np.array_equal(unseen, np.concatenate(parts))
+
+
 def test_auto_is_drawn_in_the_fast_profile_or_without_a_network_and_says_why(
     alone, capsys, monkeypatch
 ):
-    made = read_manifest(s2f_series.make_default(alone / "fast", profile="fast", progress=False))
+    made = made_of(alone / "fast", "auto", profile="fast")
     assert made.settings["source"] == "synthetic" and "drawn by code" in capsys.readouterr().out
     monkeypatch.setitem(data_prep.make.profiles.PROFILES, "demo", {"num": 12, "size_px": 64})
-    made = read_manifest(s2f_series.make_default(alone / "set", profile="demo", progress=False))
+    made = made_of(alone / "set", "auto", profile="demo")
     assert made.settings["source"] == "synthetic"
     said = capsys.readouterr().out
     assert "the portraits cannot be had" in said and "Terms: MIT licence" in said
@@ -59,7 +86,7 @@ def test_auto_is_drawn_in_the_fast_profile_or_without_a_network_and_says_why(
 def test_portraits_at_hand_are_taken_without_governors(alone, collection, monkeypatch, capsys):
     monkeypatch.setenv("S2F_PORTRAITS", str(collection))
     monkeypatch.setitem(data_prep.make.profiles.PROFILES, "demo", {"num": 12, "size_px": 64})
-    made = read_manifest(s2f_series.make_default(alone / "set", profile="demo", progress=False))
+    made = made_of(alone / "set", "auto", profile="demo")
     assert len(made.pairs) == 320 and not [
         row for row in made.pairs if row.id.startswith("governors")
     ]
@@ -95,11 +122,11 @@ def test_portraits_have_label_maps_where_they_are_asked_for(collection, tmp_path
 def test_a_few_photos_are_portraits_of_the_test_split_drawn_faces_or_a_sets_own(
     alone, collection, monkeypatch, capsys
 ):
-    drawn = s2f_series.default_photos(3, profile="demo", size_px=64)
+    drawn = s2f_series.default_photos(3, "auto", profile="demo", size_px=64)
     assert (
         drawn.shape == (3, 64, 64, 3) and "drawn by code" in capsys.readouterr().out
     )  # no network
-    assert (s2f_series.default_photos(3, profile="fast", size_px=64) == drawn).all()
+    assert (s2f_series.default_photos(3, "auto", profile="fast", size_px=64) == drawn).all()
     with pytest.raises(data_prep.DataError):
         s2f_series.default_photos(3, "portraits")
     own = data_prep.make_people(alone / "own", 20, 64, sketches="pencil", progress=False)
@@ -110,7 +137,7 @@ def test_a_few_photos_are_portraits_of_the_test_split_drawn_faces_or_a_sets_own(
         3,
     )  # a tenth of it is for testing
     monkeypatch.setenv("S2F_PORTRAITS", str(collection))
-    assert s2f_series.default_photos(4, profile="demo").shape == (4, 256, 256, 3)
+    assert s2f_series.default_photos(4, "auto", profile="demo").shape == (4, 256, 256, 3)
     assert "© 2017 Civil Services" in capsys.readouterr().out
 
 
@@ -123,9 +150,9 @@ def test_unseen_people_are_in_no_training_set_of_now_or_then(collection, monkeyp
     assert [LABELS[name]["split"] for name in names] == ["test"] * 94 + ["val"] * 17
     monkeypatch.setenv("S2F_PORTRAITS", str(collection))
     there = [name for name in names if (collection / f"{name}.jpg").is_file()]
-    photos = s2f_series.default_photos(200, profile="demo", split="unseen", size_px=16)
+    photos = s2f_series.default_photos(200, "auto", profile="demo", split="unseen", size_px=16)
     assert len(photos) == len(there) > 50
-    assert len(s2f_series.default_photos(9, profile="demo", split="train", size_px=16)) == 9
+    assert len(s2f_series.default_photos(9, "auto", profile="demo", split="train", size_px=16)) == 9
     drawn = s2f_series.default_photos(2, "drawn", split="train", size_px=16)
     assert (drawn != s2f_series.default_photos(2, "drawn", split="unseen", size_px=16)).any()
 

@@ -27,7 +27,7 @@ from data_prep.layouts.layout import (
     unique_ids,
 )
 from data_prep.layouts.tree import Picture, Tree, scan
-from data_prep.messages import NUM_SHOWN, printable, warn
+from data_prep.messages import NUM_SHOWN, indented, printable, warn
 from s2f_utils.data import DataError
 from s2f_utils.runtime import counted
 
@@ -154,7 +154,8 @@ def _check_matches(tree: Tree, layout: str, collection: Collection) -> None:
         found = "\n".join([*lines, "found:", tree.describe()])
         raise DataError(
             f"{printable(tree.root)}: no pairs found with layout {layout}: a sketch and its photo"
-            f" need the same name (sketches and photos of different people: --unpaired)\n{found}"
+            f" need the same name (sketches and photos of different people: --unpaired)\n{found}\n"
+            f"expected:\n{indented(LAYOUTS[layout].expected)}"
         )
     num_lone = len(collection.lone_sketches) + len(collection.lone_photos)
     if num_lone:

@@ -3,7 +3,7 @@
 `python -m tools.shipped.pix2pix_pair POOL STATE`, POOL a folder of `tools.shipped.generated.pairs`,
 which may still grow, STATE any folder outside of the project. One pair at 256 pixels, then three
 seeds at 128; they take turns. Given again, it goes on where it stopped. STATE gets `state.pt`, and
-what goes to s2f_series/long_runs: `pix2pix.json`, `pix2pix.jpg` and three networks.
+what goes to s2f_series/long_runs: a JSON file and a sheet for each size, and three networks.
 
 The step is the library's, which tests/test_notebook_pix2pix.py compares with the notebook's.
 """
@@ -55,6 +55,8 @@ RUNS = {
     for seed in seeds
     for name, weight in (("with D", 1.0), ("without D", 0.0))
 }
+NAMES = {256: "pix2pix", 128: "pix2pix-128"}  # of the files
+SHARED = ("disc_layers", "gan_loss")  # what else a notebook compares its settings with
 NUM_SHOWN = 8
 QUALITY = 90  # of that sheet
 
@@ -80,6 +82,12 @@ class Faces:
         self.photos = torch.from_numpy(people.photos).permute(0, 3, 1, 2).contiguous()
         self.drawings = torch.from_numpy(people.drawings)
         print(f"{len(people)} people of {self.size_px} px to learn from", flush=True)
+
+    def by_ridge(self) -> np.ndarray:
+        """The answers of the best linear map from drawings to photos: uint8 (N, S, S, 3)."""
+        photos = self.photos.permute(0, 2, 3, 1).numpy()
+        drawings = self.drawings[:, 0, :, :, None].expand(-1, -1, -1, 3).numpy()
+        return trivial_prediction("ridge", drawings, photos, self.test_drawings)
 
     def batch(self, num: int) -> tuple[Tensor, Tensor]:
         """Drawings and photos (num, 3, S, S) in [-1, 1], half of them mirror images on average."""
@@ -185,43 +193,71 @@ def resume(folder: Path, runs: list[Run]) -> None:
 
 
 def ship(folder: Path, runs: list[Run], of_size: dict[int, Faces]) -> None:
-    """Scores on all test people and pictures of some, as `long_runs` reads them, and the networks
-    of 256 pixels.
+    """Scores on all test people and pictures of some, as `long_runs` reads them, for each size, and
+    the networks of 256 pixels.
     """
-    told: dict[str, Any] = {
-        "settings": dict(SETTINGS),
-        "changes": {run.name: RUNS[run.name] | {"images": run.images} for run in runs},
-        "shown": {},
-        "runs": {},
-    }
-    rows = []
     for size_px, faces in of_size.items():
-        truth = faces.test_photos
-        of_photos = pooled(truth)
-        shown = {f"{size_px} px, drawing": faces.test_drawings}
         own = [run for run in runs if run.model.config.size_px == size_px]
-        shown |= {run.name: run.answers(faces.test_drawings) for run in own}
-        if size_px == 128:
-            photos = faces.photos.permute(0, 2, 3, 1).numpy()
-            drawings = faces.drawings[:, 0, :, :, None].expand(-1, -1, -1, 3).numpy()
-            name = f"{size_px} px, ridge regression"
-            shown[name] = trivial_prediction("ridge", drawings, photos, faces.test_drawings)
-        curves = {run.name: run.rows for run in own}
-        for name, made in shown.items():
-            measures = scores(made, truth, of_photos)
-            told["shown"][name] = [0]
-            told["changes"].setdefault(name, {})
-            told["runs"][name] = {"rows": curves.get(name, []), "measures": [measures]}
-            print(name, {key: round(value, 3) for key, value in measures.items()})
-            if size_px == max(of_size):
-                rows.append(np.concatenate(list(made[:NUM_SHOWN]), axis=1))
-    told["settings"]["cpu_minutes"] = round(sum(run.seconds for run in runs) / 60)
-    sheet = np.concatenate(rows)
-    Image.fromarray(sheet).save(folder / "pix2pix.jpg", quality=QUALITY, subsampling=0)
-    (folder / "pix2pix.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        ship_size(folder / NAMES[size_px], own, faces)
+        if size_px == max(of_size):
+            for run in own:
+                save_networks(folder, run)
+
+
+def ship_size(path: Path, runs: list[Run], faces: Faces) -> None:
+    """The JSON file and the sheet of the runs of one size. path: without a suffix."""
+    truth = faces.test_photos
+    of_photos = pooled(truth)
+    shown = {"drawing": faces.test_drawings}
+    if faces.size_px == min(LENGTHS):  # of larger pictures it would take gigabytes
+        shown["ridge regression"] = faces.by_ridge()
     for run in runs:
-        if run.model.config.size_px == max(of_size):
-            save_networks(folder, run)
+        shown[label_of(run)] = run.answers(faces.test_drawings)
+    told: dict[str, Any] = {
+        "settings": settings_of(runs) | {"cpu_minutes": minutes_of(runs)},
+        "changes": {name: {} for name in shown},
+        "shown": {name: [0] for name in shown},
+        "runs": {name: {"rows": [], "measures": []} for name in shown},
+    }
+    others = faces.photos[: len(truth)].permute(0, 2, 3, 1).numpy()
+    told["settings"]["frechet_of_other_people"] = float(frechet_distance(pooled(others), of_photos))
+    for run in runs:
+        changes = RUNS[run.name]
+        told["changes"][label_of(run)] = {
+            "seed": changes["seed"],
+            "lambda_gan": changes["lambda_gan"],
+            "images": run.images,
+        }
+        told["runs"][label_of(run)]["rows"] = run.rows
+    for name, made in shown.items():
+        measures = scores(made, truth, of_photos)
+        told["runs"][name]["measures"] = [measures]
+        print(name, {key: round(value, 3) for key, value in measures.items()})
+    rows = [np.concatenate(list(made[:NUM_SHOWN]), axis=1) for made in (*shown.values(), truth)]
+    told["changes"]["photo"], told["shown"]["photo"] = {}, [0]
+    told["runs"]["photo"] = {"rows": [], "measures": []}
+    sheet = Image.fromarray(np.concatenate(rows))
+    sheet.save(path.with_suffix(".jpg"), quality=QUALITY, subsampling=0)
+    text = json.dumps(told, indent=1) + "\n"
+    path.with_suffix(".json").write_text(text, encoding="utf-8")
+
+
+def label_of(run: Run) -> str:
+    """A run's name without its size."""
+    return run.name.partition(", ")[2]
+
+
+def settings_of(runs: list[Run]) -> dict[str, Any]:
+    """What the runs of one size share, as the library names it."""
+    config = runs[0].model.config
+    shared = {name: getattr(config, name) for name in ("size_px", *SETTINGS, *SHARED)}
+    shared["num_downs"] = config.num_downs or config.size_px.bit_length() - 1
+    return shared | {"images_at_full_rate": runs[0].full}
+
+
+def minutes_of(runs: list[Run]) -> int:
+    """Minutes of a core."""
+    return round(sum(run.seconds for run in runs) / 60)
 
 
 def save_networks(folder: Path, run: Run) -> None:
