@@ -25,19 +25,19 @@ PICTURES = ROOT / "s2f_studio" / "page" / "gallery"
 SHOWN_PX, QUALITY = 192, 82
 # example, what is asked, and what is said of it
 GOOD = (
-    ("long-hair", {}, "Hair and shape are kept; skin, light and age are left open."),
+    ("long-hair", {"seed": 1}, "Hair and shape are kept; skin, light and age are left open."),
     ("plain-man", {}, "A drawing has many answers. This is the first of them …"),
     ("plain-man", {"seed": 3}, "… and this is another: press Show eight faces."),
     ("plain-man", {"person": {"glasses": 1.0}}, "The first of them, with glasses."),
     ("beard", {}, "A beard that is drawn stays."),
-    ("old-man", {}, "A bald head and lines of age bring somebody old."),
+    ("old-man", {"seed": 5}, "A bald head and lines of age bring somebody old."),
     ("curls", {}, "Curls that are drawn stay."),
     ("hat", {"seed": 3}, "A hat with a brim."),
 )
 FAILED = (
     ("child", {}, "A child becomes an adult, unless the drawing surely shows a child."),
     ("few-lines", {}, "A cap of a few lines is taken for hair."),
-    ("hat", {}, "A hat comes out torn, and hides an eye."),
+    ("hat", {"seed": 7}, "The hat has a halo, and something light hangs at her chin."),
     ("turned", {"seed": 1}, "A head that is turned is answered from the front."),
 )
 
