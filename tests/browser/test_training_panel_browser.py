@@ -58,7 +58,7 @@ def folder(tmp_path_factory):
     for cell in notebook.cells:
         cell.update({"outputs": []} if cell.cell_type == "code" else {})
         cell.source = cell.source.replace('"demo": 1_250', '"demo": 40')
-        cell.source = cell.source.replace('"total_images": 600', '"total_images": 3_000')
+        cell.source = cell.source.replace("get(profile, 1_600)", "get(profile, 3_000)")
     nbformat.write(notebook, folder / "02.ipynb")
     return folder
 
