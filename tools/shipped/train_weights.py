@@ -3,9 +3,9 @@
 `python -m tools.shipped.train_weights DATA [NAME…]`, DATA as tools/shipped/weights_data.py leaves
 it, NAME one of the models (default: all). DATA/scribbles is drawn by `python -m
 tools.shipped.scribbles_set PORTRAITS DATA/scribbles --num 2600 --size 256`; portraits of your own
-in their place, with `--points` and `--labels` of theirs, make models of them. DATA/open-faces and
-DATA/open-maps are made by tools/shipped/lesson_data.py, DATA/people by
-tools/shipped/sketched_people.py; sketch-to-photo-expected by tools/shipped/train_expected.py. How long it took stands in docs/models.md. Nothing is chosen by the
+in their place, with `--points` and `--labels` of theirs, make models of them. DATA/open-faces and DATA/open-maps are made by tools/shipped/lesson_data.py,
+DATA/people by tools/shipped/sketched_people.py; sketch-to-photo-expected by
+tools/shipped/train_expected.py. How long it took stands in docs/models.md. Nothing is chosen by the
 test people; `s2f leaderboard` measures scores on them.
 """
 
@@ -119,8 +119,8 @@ PIX2PIX = {
 }
 # Notebook 02 compares two of these, which differ in `lambda_gan` alone: same weights to begin with,
 # same pictures in the same order, same crops. Beside L1 nothing else asks for detail.
-# The lesson of notebook 03: the paper's losses and discriminators, without pairs, each person on one
-# side only. The generators begin as copies, as the notebook's do.
+# The lesson of notebook 03: the paper's losses and discriminators, without pairs, each person on
+# one side only. The generators begin as copies, as the notebook's do.
 CYCLEGAN = {
     "size_px": 128,
     "load_size_px": 136,
