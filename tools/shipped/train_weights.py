@@ -3,10 +3,11 @@
 `python -m tools.shipped.train_weights DATA [NAME…]`, DATA as tools/shipped/weights_data.py leaves
 it, NAME one of the models (default: all). DATA/scribbles is drawn by `python -m
 tools.shipped.scribbles_set PORTRAITS DATA/scribbles --num 2600 --size 256`; portraits of your own
-in their place, with `--points` and `--labels` of theirs, make models of them. DATA/open-faces and DATA/open-maps are made by tools/shipped/lesson_data.py,
-DATA/people by tools/shipped/sketched_people.py; sketch-to-photo-expected by
-tools/shipped/train_expected.py. How long it took stands in docs/models.md. Nothing is chosen by the
-test people; `s2f leaderboard` measures scores on them.
+in their place, with `--points` and `--labels` of theirs, make models of them. DATA/open-faces and
+DATA/open-maps are made by tools/shipped/lesson_data.py, DATA/people by
+tools/shipped/sketched_people.py; sketch-to-photo-expected by tools/shipped/train_expected.py. How
+long it took stands in docs/models.md. Nothing is chosen by the test people; `s2f leaderboard`
+measures scores on them.
 """
 
 from __future__ import annotations
