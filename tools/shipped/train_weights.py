@@ -133,7 +133,7 @@ CYCLEGAN = {
     "residual": True,
     "disc_filters": 32,
     "lambda_identity": 0.0,
-    "total_images": 12_000,
+    "total_images": 9_000,
     "constant_share": 0.5,
     "flip": 0.5,
     "ema_half_life_images": 1_000.0,
@@ -145,7 +145,7 @@ CYCLEGAN_HALF = CYCLEGAN | {
     "size_px": 64,
     "load_size_px": 68,
     "disc_layers": 2,
-    "total_images": 24_000,
+    "total_images": 16_000,
     "constant_share": 1.0,
 }
 # The lesson of notebook 04, on real faces: encoders of sketches and maps for a generator that
