@@ -4,9 +4,9 @@
 it, NAME one of the models (default: all). DATA/scribbles is drawn by `python -m
 tools.shipped.scribbles_set PORTRAITS DATA/scribbles --num 2600 --size 256`; portraits of your own
 in their place, with `--points` and `--labels` of theirs, make models of them. DATA/open-faces and
-DATA/open-maps are made by tools/shipped/lesson_data.py, DATA/people by
-tools/shipped/sketched_people.py; sketch-to-photo-expected by tools/shipped/train_expected.py. How
-long it took stands in docs/models.md. Nothing is chosen by the test people; `s2f leaderboard`
+DATA/open-maps are made by tools/shipped/lesson_data.py, DATA/people by `python -m data_prep people
+DATA/people --size 160 --sketches pencil`; sketch-to-photo-expected by
+tools/shipped/train_expected.py. How long it took stands in docs/models.md. Nothing is chosen by the test people; `s2f leaderboard`
 measures scores on them.
 """
 
@@ -191,7 +191,7 @@ BY_HAND = SHARPER | {"lr_g": 1e-3, "total_images": 11_472}
 TO_SKETCH = DIRECTIONS[1]
 # Real faces in colour with made sketches, and with maps as well: what the lessons learn from.
 OPEN_FACES, OPEN_MAPS = "open-faces", "open-maps"
-PEOPLE = "people"  # generated, with a sketch of each by a filter
+PEOPLE = "people"  # generated, with pencil sketches
 PLAIN_MAPS = f"{OPEN_MAPS}/manifest-plain.csv"  # before plain walls, closed mouths twice
 HAND_MAPS = f"{OPEN_MAPS}/manifest-hand.csv"  # these and drawings as by hand
 # name → method, data set, model to begin with, settings; a name that is not shipped is a step on
