@@ -6,8 +6,8 @@ tools.shipped.scribbles_set PORTRAITS DATA/scribbles --num 2600 --size 256`; por
 in their place, with `--points` and `--labels` of theirs, make models of them. DATA/open-faces and
 DATA/open-maps are made by tools/shipped/lesson_data.py, DATA/people by `python -m data_prep people
 DATA/people --size 160 --sketches pencil`; sketch-to-photo-expected by
-tools/shipped/train_expected.py. How long it took stands in docs/models.md. Nothing is chosen by the test people; `s2f leaderboard`
-measures scores on them.
+tools/shipped/train_expected.py. How long it took stands in docs/models.md. Nothing is chosen by the
+test people; `s2f leaderboard` measures scores on them.
 """
 
 from __future__ import annotations
