@@ -121,18 +121,17 @@ PIX2PIX = {
 # Notebook 02 compares two of these, which differ in `lambda_gan` alone: same weights to begin with,
 # same pictures in the same order, same crops. Beside L1 nothing else asks for detail.
 # The lesson of notebook 03: the paper's losses and discriminators, without pairs, each person on
-# one side only. The generators begin as copies, as the notebook's do. Pictures of half the size
-# come first: a step on these takes a quarter of the time, and the networks have no size of their
-# own.
+# one side only. Pictures of half the size come first: a step on these takes a quarter of the time,
+# and the networks have no size of their own.
 CYCLEGAN = {
     "size_px": 128,
     "load_size_px": 136,
     "batch_size": 1,
     "base_filters": 32,
     "num_blocks": 6,
-    "residual": True,
     "disc_filters": 32,
     "lambda_identity": 0.0,
+    "lr_g": 4e-4,
     "total_images": 9_000,
     "constant_share": 0.5,
     "flip": 0.5,
