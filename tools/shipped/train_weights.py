@@ -132,7 +132,7 @@ CYCLEGAN = {
     "disc_filters": 32,
     "lambda_identity": 0.0,
     "lr_g": 4e-4,
-    "total_images": 9_000,
+    "total_images": 7_500,
     "constant_share": 0.5,
     "flip": 0.5,
     "ema_half_life_images": 1_000.0,
@@ -144,7 +144,7 @@ CYCLEGAN_HALF = CYCLEGAN | {
     "size_px": 64,
     "load_size_px": 68,
     "disc_layers": 2,
-    "total_images": 16_000,
+    "total_images": 11_000,
     "constant_share": 1.0,
 }
 # The lesson of notebook 04, on real faces: encoders of sketches and maps for a generator that
