@@ -2,8 +2,7 @@
 everything that may change, live curves, samples through time.
 
 Its sliders and buttons act while training runs in the foreground cell: the page's messages are read
-between two steps (`poller`). What was tried, and with which versions, stands in
-docs/training.md. Needs ipywidgets 7.7 or 8.
+between two steps (`poller`, which says why). Needs ipywidgets 7.7 or 8.
 """
 
 from __future__ import annotations
