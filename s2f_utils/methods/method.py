@@ -75,8 +75,12 @@ class Context:
     ) -> None:
         """One optimiser step on the weighted sum of these losses: clear the gradients, go
         backward, average them over the ranks, step. Only the weights of `opt` get a gradient,
-        clipped to the total norm `max_norm`; 0: never. Scaled in float16.
+        clipped to the total norm `max_norm`; 0: never. Scaled in float16. TypeError for a loss
+        that is no `Term`.
         """
+        bare = [name for name, term in terms.items() if not isinstance(term, Term)]
+        if bare:
+            raise TypeError(f"{', '.join(bare)}: must be Term(loss, weight), got the bare loss")
         self.trained |= set(terms)
         loss = sum(term.weight * term.value for term in terms.values())
         opt.zero_grad(set_to_none=True)
