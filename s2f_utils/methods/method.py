@@ -152,8 +152,9 @@ class Method(ABC):
     init_args: ClassVar[tuple[str, ...]] = ()  # settings that are such a network's arguments
     load_scale = 1.0  # load_size_px, as a multiple of size_px
 
-    # Its training data: "pairs", "unpaired" (both domains, of different faces), "photos", or
-    # "custom", which `read_data` reads.
+    # Its training data: "pairs" (of a photo and what `direction` begins with, which may be the
+    # photo itself), "unpaired" (both domains, of different faces), "photos" (without a ground truth
+    # to be scored by), or "custom", which `read_data` reads.
     data = "pairs"
     read_data: ClassVar[Callable[..., Data] | None] = None
     batch_of_16gb = 0  # the batch of `full` for a GPU of 16 GB, where the paper's needs more
