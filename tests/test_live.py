@@ -43,6 +43,8 @@ def test_values_outside_the_limits_are_refused(live, value):
 def test_unknown_names_list_the_known(live):
     with pytest.raises(ValueError, match="lr, weight, pause, step, save, sample, stop"):
         live.set("momentum", 0.5)
+    with pytest.raises(KeyError, match="lr, weight, pause.* by its type, LossWeight"):
+        live["lambda_new"]
 
 
 def test_controls_file_is_obeyed_and_its_faults_are_told_once(live):

@@ -587,6 +587,17 @@ def test_a_loss_that_is_logged_and_not_trained_is_refused(tiny, manifest, tmp_pa
         train(run, step=step, progress=False)
 
 
+def test_a_loss_without_a_weight_is_refused_by_its_name(tiny, manifest, tmp_path):
+    def step(model, batch, ctx):
+        terms = {"loss_new": model.net_g(batch.a).mean()}
+        ctx.descend(terms, model.opt_g)
+        return terms
+
+    run = start(tiny, manifest, tmp_path)
+    with pytest.raises(TypeError, match=r"loss_new: must be Term\(loss, weight\)"):
+        train(run, step=step, progress=False)
+
+
 def test_chunks_add_up_to_the_whole(tiny, manifest, tmp_path):
     run = start(tiny, manifest, tmp_path)
     reasons = [train(run, max_seconds=0.0, progress=False) for _ in range(12)]

@@ -17,7 +17,7 @@ from s2f_utils.runtime import distributed
 
 
 class Network(nn.Module):
-    """The base of all networks. `name` is its key in `registry.NETWORKS`, `args` its constructor's
+    """The base of all networks. `name` is its key in `networks.NETWORKS`, `args` its constructor's
     arguments, as plain values, which `build` records.
     """
 

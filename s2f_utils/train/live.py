@@ -58,6 +58,11 @@ class LiveValues:
         self.problem = ""
 
     def __getitem__(self, name: str) -> float:
+        if name not in self._values:
+            raise KeyError(
+                f"{self._unknown(name)}; a setting becomes one by its type, LossWeight or"
+                " LearningRate (methods/settings.py)"
+            )
         return self._values[name]
 
     def values(self) -> dict[str, float]:
@@ -97,15 +102,16 @@ class LiveValues:
                 raise ValueError(f"{name} must be true or false, got {value!r}")
             return value
         if name not in self.ranges:
-            raise ValueError(
-                f"there is no live value {name!r}: the names are "
-                f"{', '.join([*self.ranges, *COMMANDS])}"
-            )
+            raise ValueError(self._unknown(name))
         low, high = self.ranges[name].low, self.ranges[name].high
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not (is_number and low <= value <= high):
             raise ValueError(f"{name} must be between {low:g} and {high:g}, got {value!r}")
         return float(value)
+
+    def _unknown(self, name: str) -> str:
+        known = ", ".join([*self.ranges, *COMMANDS])
+        return f"there is no live value {name!r}: the names are {known}"
 
     def poll(self) -> list[Change]:
         """All changes since the last call, including edits of `controls.json`.

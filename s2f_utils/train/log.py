@@ -54,7 +54,7 @@ class RunLog:
         self.event("problem", message=message)
 
 
-def read_log(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def read_log(folder: str | Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The rows of losses and the events of a run, in order, without entries after the point from
     which an interrupted run was resumed, and without rows of part of an interval ("partial"), which
     earlier versions wrote.

@@ -200,8 +200,8 @@ def set_rates(run: TrainingRun) -> None:
 def lr_factor(run: TrainingRun) -> float:
     """The factor for a run's next step: 1 at first, then linearly towards 0.
 
-    Of a run, `share_done` is from 0 to 1, by images or by the time budget, whichever ends first;
-    `images_seen`, `total_images` and `epoch_images` count images.
+    Of a run, `share_done` is from 0, before the first step, to 1, by images or by the time budget,
+    whichever ends first; `images_seen`, `total_images` and `epoch_images` count images.
     """
     constant_share = run.config.constant_share
     if run.config.time_budget_s:
