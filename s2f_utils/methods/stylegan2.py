@@ -45,7 +45,8 @@ PSI = 0.7  # truncation of the faces on sheets of samples
 class StyleGAN2Config(TrainConfig):
     """StyleGAN2, Karras et al. 2020, with ADA: photos from random codes.
 
-    Values of NVIDIA's "paper256".
+    Values of NVIDIA's "paper256", but the discriminator compares groups of 4 images, not 8, and the
+    average of the weights forgets faster at the start, as in "auto".
     """
 
     directions: ClassVar[tuple[str, ...]] = (FROM_NOISE,)
