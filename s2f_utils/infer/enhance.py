@@ -82,15 +82,14 @@ class Restorer(Model):
     def answer(
         self, pictures: Sequence[np.ndarray], requests: Sequence[Request]
     ) -> list[np.ndarray]:
-        """As `Model.answer`, of photos, uint8 (H, W, 3), with each request's `strength`; square
-        ones count as aligned faces. Raises what `enhance` raises.
+        """As `Model.answer`, of photos, uint8 (H, W, 3), whose faces are detected, with each
+        request's `strength`. Raises what `enhance` raises.
         """
         answers = []
         for picture, request in zip(pictures, requests, strict=True):
             if request.strength > 0:
-                is_square = picture.shape[0] == picture.shape[1]
                 options = {"strength": request.strength, "seed": request.seed}
-                picture = enhance(picture, self, aligned=is_square, **options).image
+                picture = enhance(picture, self, **options).image
             answers.append(picture)
         return answers
 
