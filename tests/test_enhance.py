@@ -116,6 +116,15 @@ def test_a_square_photo_is_not_one_face(monkeypatch):
     assert made[150, 120, 0] > 200 and (made[:, -32:] == photo[:, -32:]).all()
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"strength": 7.0}, {"strength": -3.0}, {"upscale": 0}, {"upscale": 9}]
+)
+def test_settings_beyond_their_limits_are_refused(wrong):
+    for how in ({"aligned": True}, {"found": [face_at(32, 32, 48)]}):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be"):
+            enhance(flat(64, 64), SAME, **how, **wrong)
+
+
 @pytest.mark.parametrize("upscale", [2, 3])
 def test_an_enlarged_photo_has_its_faces_in_the_enlarged_place(upscale):
     photo = waves(200, 220)
