@@ -163,6 +163,9 @@ class PSPConfig(TrainConfig):
         )
         return self
 
+    def unused(self) -> set[str]:
+        return set() if self.lambda_gan else {"lr_d"}
+
     @property
     def num_styles(self) -> int:
         """Layers of the generator."""

@@ -157,6 +157,13 @@ class RestoreConfig(TrainConfig):
         need(self.decoder == "clean" or not self.residual, text)
         return self
 
+    def unused(self) -> set[str]:
+        is_unused = {
+            "r1_gamma": self.discriminator == "projected" or not self.r1_every,
+            "lambda_style": self.perceptual != "vgg",
+        }
+        return {name for name, holds in is_unused.items() if holds}
+
 
 class Restore(LogisticGAN):
     """The restorer and a discriminator, StyleGAN2's or a projected one, with an Adam each."""

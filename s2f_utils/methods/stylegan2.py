@@ -109,6 +109,15 @@ class StyleGAN2Config(TrainConfig):
     beta1: float = Field(0.0, description="Adam's momentum")
     beta2: float = Field(0.99, description="Adam's second decay rate")
 
+    def unused(self) -> set[str]:
+        is_projected = self.discriminator == "projected"
+        is_unused = {
+            "r1_gamma": is_projected or not self.r1_every,
+            "lambda_path": is_projected or not self.path_every,
+            "ada_target": is_projected or self.augment_disc == "none",
+        }
+        return {name for name, holds in is_unused.items() if holds}
+
 
 class StyleGAN2(LogisticGAN):
     """Generator and discriminator with an Adam each;
