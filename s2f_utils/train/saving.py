@@ -30,7 +30,8 @@ from s2f_utils.train.state import TrainingRun
 
 T = TypeVar("T")
 
-SOON_S, SHARE = 60.0, 0.01  # between two saves at least; of the time, that early saves may take
+SOON_S = 60.0  # between two saves at least
+SAVING_SHARE = 0.01  # of the time, that early saves may take
 
 
 def check_space(folder: Path, model: Method, copies: int) -> None:
@@ -52,7 +53,7 @@ def is_save_due(run: TrainingRun) -> bool:
     """Whether to write the resume file: `save_every_s` after the last time, or earlier where that
     costs little.
     """
-    early = max(SOON_S, run.save_took_s / SHARE)
+    early = max(SOON_S, run.save_took_s / SAVING_SHARE)
     return time.monotonic() - run.last_save >= min(run.config.save_every_s, early)
 
 
