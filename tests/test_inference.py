@@ -77,6 +77,9 @@ def test_a_seed_decides_the_paper_modes_dropout_also_among_threads(translator):
         )
     assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
     assert len({face.tobytes() for face in alone}) == 4
+    batch = np.stack([picture] * 2)
+    made = translator.translate_batch(batch, mode="paper", seeds=np.array([2, 3]))
+    assert np.array_equal(made, alone[2:])
 
 
 @pytest.fixture()

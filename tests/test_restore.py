@@ -348,3 +348,5 @@ def test_the_published_settings_are_the_default():
         2e-3,
     )
     assert np.isclose(config.total_images / config.batch_size, 800_000)
+    half_life = config.ema_half_life_images / config.batch_size  # in steps
+    assert 0.5 ** (1 / half_life) == pytest.approx(0.5 ** (32 / 10_000))

@@ -219,6 +219,8 @@ def test_adas_shifts_are_an_eighth_of_the_side():
     )
     seldom = ada.transform_places(picture, 0.2)[:, :2, 16, 16].abs()
     assert 0.55 < (seldom < 0.01).float().mean() < 0.75  # of a fifth of the pictures each
+    unmoved = (seldom < 0.01).all(1).float().mean().item()
+    assert unmoved == pytest.approx(0.8**2, abs=0.03)  # along both axes at once
 
 
 def test_adas_colours_have_the_published_strength():

@@ -283,6 +283,16 @@ def test_an_answer_that_is_no_picture_leaves_out_a_sheet_and_ends_nothing(tiny, 
     assert [path.name for path in (run.folder / "samples").iterdir()] == ["00000016.png"]
 
 
+def test_what_fails_in_a_callback_ends_training(tiny, manifest, tmp_path):
+    class Reads:
+        def on_sample(self, run, path):
+            (tmp_path / "missing").read_text()
+
+    run = start(tiny, manifest, tmp_path)
+    with pytest.raises(FileNotFoundError, match="missing"):
+        train(run, callbacks=[Reads()], progress=False)
+
+
 def test_samples_are_scored_as_their_sheet_would_be(tiny, manifest, tmp_path):
     from s2f_utils import metrics
     from s2f_utils.pictures import images

@@ -20,7 +20,7 @@ pytest.importorskip("ipywidgets")
 @pytest.fixture()
 def run(tiny, faces_manifest, tmp_path, monkeypatch):
     monkeypatch.setattr("s2f_utils.notebook.panel.LEAST_S", 0.0)
-    monkeypatch.setattr("s2f_utils.notebook.panel.SHARE", 1e9)  # every point is drawn
+    monkeypatch.setattr("s2f_utils.notebook.panel.DRAWING_SHARE", 1e9)  # every point is drawn
     manifest = read_manifest(faces_manifest)
     return open_run(
         tiny(sample_every_images=8),

@@ -27,7 +27,7 @@ def threads_wanted() -> int:
 
 
 def set_threads(num: int) -> None:
-    """Set the number of threads per answer, for all engines."""
+    """Set the number of threads per answer: PyTorch's, and that of engines opened afterwards."""
     global default_threads
     default_threads = num
     if runtime.has_engine(runtime.TORCH):

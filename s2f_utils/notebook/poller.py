@@ -1,4 +1,4 @@
-"""What the page's person does while a cell runs:
+"""What the user does in the page while a cell runs:
 the kernel's messages, read between two steps of a training.
 
 A running cell blocks the kernel, so that a slider moved in the page is noticed only after it.
