@@ -637,6 +637,9 @@ def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_p
     torch.save(state, run.resume_path)
     with pytest.raises(checkpoints.CheckpointError, match=r"elastic: 0.0 there, 0.05 here"):
         start(tiny, manifest, tmp_path, resume=run.folder, elastic=0.05)
+    cgan = resolve("cgan", "fast", has_gpu=False)
+    with pytest.raises(checkpoints.CheckpointError, match="is a run of pix2pix: name that method"):
+        open_run(cgan, manifest, tmp_path, device="cpu", resume=run.folder, progress=False)
     fewer = Manifest(
         manifest.path, [p for p in manifest.pairs if p.id != manifest.split("train")[0].id]
     )

@@ -177,18 +177,19 @@ class Wanted:
         model; "" if it can. is_named: whether that run was asked for, rather than found.
         """
         config = self.resolved.config
+        if state["method"] != self.resolved.method:
+            return f"is a run of {state['method']}: name that method"
         may_differ = set(MAY_DIFFER)
         if is_named:
             may_differ |= {"precision", *config.live_ranges()}
         changed = changed_settings(state, config)
         gone = {name: changed[name] for name in config.dropped if name in changed}
-        if gone and state["method"] == self.resolved.method:
+        if gone:
             what = in_words(gone)
             return f"has settings that are fixed now ({what}): use the version that began it"
         other = {name: changed[name] for name in sorted(changed.keys() - may_differ)}
-        if state["method"] != self.resolved.method or other:
-            what = in_words(other) or "another method"
-            return f"was made with other settings ({what}): use the same"
+        if other:
+            return f"was made with other settings ({in_words(other)}): use the same"
         if state.get("version") != VERSION:
             return "was written by another version of this project: use that one"
         if state["data_ids"] != [row.id for row in self.rows]:
