@@ -20,6 +20,7 @@ from s2f_utils.data import Manifest, read_manifest, stores
 from s2f_utils.methods.method import Term
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
+from s2f_utils.runtime import ConfigError
 from s2f_utils.train import TrainingDiverged
 from s2f_utils.train.config import resolve, settings_of
 from s2f_utils.train.log import read_log
@@ -646,6 +647,13 @@ def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_p
     with pytest.raises(checkpoints.CheckpointError, match="other pairs"):
         start(tiny, fewer, tmp_path, resume=run.folder)
     assert start(tiny, fewer, tmp_path, resume="auto").folder != run.folder
+
+
+def test_a_name_that_is_a_path_is_refused_before_any_picture_is_read(tiny, manifest, tmp_path):
+    unreadable = Manifest(manifest.path, [])
+    with pytest.raises(ConfigError, match="a run's name is no path, got 'a/b'"):
+        open_run(tiny(), unreadable, tmp_path, name="a/b", device="cpu", progress=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_data_made_anew_under_the_same_ids_start_anew(tiny, manifest, tmp_path):

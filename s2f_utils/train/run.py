@@ -59,6 +59,9 @@ def open_run(
     written.
     """
     config, kind = resolved.config, find_method(resolved.method)
+    name = name or resolved.method
+    if Path(name).name != name:
+        raise ConfigError(f"a run's name is no path, got {name!r}: --runs says where its folder is")
     is_first = distributed.is_rank_zero()  # only rank zero writes files
     rows = training_rows(manifest, config)
     device = runtime.pick_device(device)
@@ -66,7 +69,7 @@ def open_run(
     # The run to resume: all ranks find the same one, and read its state.
     begins = _beginning(init) if init or resume in ("auto", "never") else {}
     wanted = Wanted(resolved, rows, begins)
-    folder, state, lock = _find(resume, runs, name or resolved.method, wanted)
+    folder, state, lock = _find(resume, runs, name, wanted)
     is_new = folder is None
 
     # Networks and data.
@@ -81,7 +84,7 @@ def open_run(
         check_space(folder or Path(runs), model, copies=4 * (2 if is_new else 1) + 2)
         card = card_of(folder)
         if is_new:
-            folder = runtime.new_run_folder(runs, name or resolved.method)
+            folder = runtime.new_run_folder(runs, name)
             lock = hold(folder)
     folder = distributed.broadcast(folder)
     run = TrainingRun(
