@@ -79,6 +79,8 @@ def faces(
         raise ValueError("--map belongs to one sketch: name that sketch")
     if num == 0 and not paths:
         raise ValueError("--num 0 and no picture: nothing to do")
+    if not paths and (layers, strength) != ("open", 1.0):
+        raise ValueError("--layers and --strength belong to pictures: name one")
     net = infer.load_styles(model, device, engine=engine)
     if not paths:
         random = net.draw(num, seed, 0.7 if psi is None else psi)
