@@ -27,9 +27,20 @@ from s2f_studio.cli.weights import weights
 from s2f_studio.refusal import is_for_a_user
 from s2f_utils.runtime import READER_LEFT, discard_stdout
 
-OF_NETWORKS = (train, faces, enhance, evaluate, leaderboard, weights, doctor)
-OF_DRAWINGS = (translate, finetune, export, push, app)
-COMMANDS: tuple[Callable[..., int | None], ...] = OF_NETWORKS + OF_DRAWINGS
+COMMANDS: tuple[Callable[..., int | None], ...] = (
+    train,
+    faces,
+    enhance,
+    evaluate,
+    leaderboard,
+    weights,
+    doctor,
+    translate,
+    finetune,
+    export,
+    push,
+    app,
+)
 EXAMPLES = """Examples:
 
     s2f translate drawing.jpg
