@@ -668,9 +668,13 @@ def test_data_made_anew_under_the_same_ids_start_anew(tiny, manifest, tmp_path):
         start(tiny, data, tmp_path, resume=run.folder)
     assert start(tiny, data, tmp_path, resume="auto").folder != run.folder
     state = torch.load(run.resume_path, weights_only=True)
-    del state["data_bytes"]  # a run of an earlier release
+    for name in ("data_bytes", "spent_s", "longest_images", "sums", "nums"):
+        del state[name]
+    state["model"]["steps"] = state.pop("steps")  # all this as in a run of an earlier release
     torch.save(state, run.resume_path)
-    assert start(tiny, data, tmp_path, resume=run.folder).images_seen == 6
+    again = start(tiny, data, tmp_path, resume=run.folder)
+    assert (again.images_seen, again.steps, again.spent_s) == (6, run.steps, again.seconds)
+    assert again.live["sample_every"] == run.live["sample_every"] and not again.losses.sums
 
 
 def parts_to_break(run, what):

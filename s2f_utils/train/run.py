@@ -28,6 +28,7 @@ from s2f_utils.train.state import (
     VERSION,
     TrainingRun,
     changed_settings,
+    completed,
     data_bytes,
     hold,
     in_words,
@@ -172,8 +173,8 @@ class Wanted:
 
     def is_done(self, state: Mapping[str, Any]) -> bool:
         """Whether a saved run is at the end that these settings give it, in images or in time."""
-        budget, spent_s = self.resolved.config.time_budget_s, state.get("spent_s", state["seconds"])
-        return state["images_seen"] >= self.length or 0 < budget <= spent_s
+        budget = self.resolved.config.time_budget_s
+        return state["images_seen"] >= self.length or 0 < budget <= state["spent_s"]
 
     def why_not(self, folder: Path, state: Mapping[str, Any], *, is_named: bool = False) -> str:
         """Why the run saved in this folder cannot go on with these settings, pairs and initial
@@ -197,7 +198,7 @@ class Wanted:
             return "was written by another version of this project: use that one"
         if state["data_ids"] != [row.id for row in self.rows]:
             return "was trained on other pairs: use the same data"
-        if state.get("data_bytes") not in (None, data_bytes(self.rows)):
+        if state["data_bytes"] not in (None, data_bytes(self.rows)):
             return "was trained on other pictures under the same names: use the same data"
         if self.begins and self.begins["init_sha256"] != _init_sha256(folder):
             init = self.begins["init"]
@@ -260,7 +261,9 @@ def _resume_file(folder: Path) -> Path:
 
 
 def _read_state(folder: Path) -> Mapping[str, Any]:
-    """The saved state of a run; CheckpointError if the file is not a resume file."""
+    """The saved state of a run, `completed` if it is of this version; CheckpointError if the file
+    is not a resume file.
+    """
     path = _resume_file(folder)
     state = checkpoints.load_torch_file(path)
     needed = {"method", "config", "data_ids", "nets", "rng"}
@@ -268,7 +271,7 @@ def _read_state(folder: Path) -> Mapping[str, Any]:
         raise checkpoints.CheckpointError(
             f"{path}: is not the resume file of a run: start anew with --resume never"
         )
-    return state
+    return completed(state) if state.get("version") == VERSION else state
 
 
 def _beginning(init: str | Path | None) -> dict[str, str | None]:
