@@ -330,14 +330,18 @@ def test_a_photo_that_making_the_set_found_in_training_is_refused(data, tmp_path
     settings = json.loads((copy / "settings.json").read_text(encoding="utf-8"))
     command = ["leaderboard", str(runs[0]), "--data", str(copy), "--out", str(tmp_path / "out")]
     known = [*command, "--metrics", "ssim", "--patch-seeds", "0"]
+    leak = {"test": "p00", "train": "p20 = b"}
+    text = "test/p00 = train/p20 = b"  # as settings had it before
     for change, status in (
-        ({"in_two_splits": ["test/p00 = train/p20"]}, 2),
-        ({"in_two_splits": ["val/p00 = train/p20"]}, 0),  # another split
-        ({"in_two_splits": ["test/p00 = train/p20"], "drop_leaks": True}, 0),
+        ({"in_two_splits": [leak]}, 2),
+        ({"in_two_splits": [text]}, 2),
+        ({"in_two_splits": [{"val": "p00", "train": "p20"}]}, 0),  # another split
+        ({"in_two_splits": ["val/p00 = train/p20"]}, 0),
+        ({"in_two_splits": [leak], "drop_leaks": True}, 0),
     ):
         (copy / "settings.json").write_text(json.dumps(settings | change), encoding="utf-8")
         assert main(known) == status
-        refused = "such as test/p00 = train/p20" in capsys.readouterr().err
+        refused = f"such as {text})" in capsys.readouterr().err
         assert refused == (status == 2)
 
 

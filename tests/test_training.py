@@ -20,6 +20,7 @@ from s2f_utils.data import Manifest, read_manifest, stores
 from s2f_utils.methods.method import Term
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
+from s2f_utils.runtime import ConfigError
 from s2f_utils.train import TrainingDiverged
 from s2f_utils.train.config import resolve, settings_of
 from s2f_utils.train.log import read_log
@@ -658,12 +659,22 @@ def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_p
     torch.save(state, run.resume_path)
     with pytest.raises(checkpoints.CheckpointError, match=r"elastic: 0.0 there, 0.05 here"):
         start(tiny, manifest, tmp_path, resume=run.folder, elastic=0.05)
+    cgan = resolve("cgan", "fast", has_gpu=False)
+    with pytest.raises(checkpoints.CheckpointError, match="is a run of pix2pix: name that method"):
+        open_run(cgan, manifest, tmp_path, device="cpu", resume=run.folder, progress=False)
     fewer = Manifest(
         manifest.path, [p for p in manifest.pairs if p.id != manifest.split("train")[0].id]
     )
     with pytest.raises(checkpoints.CheckpointError, match="other pairs"):
         start(tiny, fewer, tmp_path, resume=run.folder)
     assert start(tiny, fewer, tmp_path, resume="auto").folder != run.folder
+
+
+def test_a_name_that_is_a_path_is_refused_before_any_picture_is_read(tiny, manifest, tmp_path):
+    unreadable = Manifest(manifest.path, [])
+    with pytest.raises(ConfigError, match="a run's name is no path, got 'a/b'"):
+        open_run(tiny(), unreadable, tmp_path, name="a/b", device="cpu", progress=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_data_made_anew_under_the_same_ids_start_anew(tiny, manifest, tmp_path):
@@ -678,9 +689,13 @@ def test_data_made_anew_under_the_same_ids_start_anew(tiny, manifest, tmp_path):
         start(tiny, data, tmp_path, resume=run.folder)
     assert start(tiny, data, tmp_path, resume="auto").folder != run.folder
     state = torch.load(run.resume_path, weights_only=True)
-    del state["data_bytes"]  # a run of an earlier release
+    for name in ("data_bytes", "spent_s", "longest_images", "sums", "nums"):
+        del state[name]
+    state["model"]["steps"] = state.pop("steps")  # all this as in a run of an earlier release
     torch.save(state, run.resume_path)
-    assert start(tiny, data, tmp_path, resume=run.folder).images_seen == 6
+    again = start(tiny, data, tmp_path, resume=run.folder)
+    assert (again.images_seen, again.steps, again.spent_s) == (6, run.steps, again.seconds)
+    assert again.live["sample_every"] == run.live["sample_every"] and not again.losses.sums
 
 
 def parts_to_break(run, what):

@@ -140,6 +140,6 @@ class MeanLosses:
         return {"sums": dict(self.sums), "nums": dict(self.nums)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore them from a resume file; earlier versions did not write them."""
-        self.sums = {name: total.to(self.device) for name, total in state.get("sums", {}).items()}
-        self.nums = dict(state.get("nums", {}))
+        """Restore them from a resume file."""
+        self.sums = {name: total.to(self.device) for name, total in state["sums"].items()}
+        self.nums = dict(state["nums"])

@@ -81,13 +81,6 @@ def train(
         for callback in callbacks:
             getattr(callback, event, lambda *_: None)(run, *details)
 
-    def is_due(every: float, parts: int = 0) -> bool:
-        """Whether this step passed a multiple of so many images, or the end of one of so many parts
-        of the training.
-        """
-        by_images = every > 0 and before // int(every) != run.images_seen // int(every)
-        return by_images or int(parts * done_before + 1e-9) != int(parts * done + 1e-9)
-
     bar = tqdm(
         total=run.total_images,
         initial=run.images_seen,
@@ -136,7 +129,7 @@ def train(
                 )
                 losses = ctx.values(step(model, batch, ctx))
                 losses = distributed.mean_losses(losses, run.precision.device)
-            before, done_before = run.images_seen, done
+            images_before, done_before = run.images_seen, done
             run.images_seen += num
             run.steps += 1
             done = run.share_done
@@ -153,19 +146,21 @@ def train(
             run.seconds += now - clock
             clock = now
             run.losses.add(losses, num)
-            if is_due(log_every, row_parts):
+            is_row_due = passes_multiple(images_before, run.images_seen, log_every)
+            if is_row_due or ends_part(done_before, done, row_parts):
                 notify("on_log", row := run.write_row())
                 bar.set_postfix(
                     {k: f"{v:.3f}" for k, v in row.items() if k.startswith("loss")}, refresh=False
                 )
 
             # A sheet of samples, and the state from which training can resume.
-            is_sheet_due = is_due(live["sample_every"], sheet_parts)
+            is_sheet_due = passes_multiple(images_before, run.images_seen, live["sample_every"])
+            is_sheet_due |= ends_part(done_before, done, sheet_parts)
             if carry_out(run, notify, sample=is_sheet_due, state=is_save_due(run)):
                 clock = time.monotonic()
 
             # Snapshots of the generators.
-            if done < 1 and is_due(0, config.num_snapshots + 1):
+            if done < 1 and ends_part(done_before, done, config.num_snapshots + 1):
                 attempt(
                     run,
                     "keep a snapshot",
@@ -185,6 +180,19 @@ def train(
         )
         tqdm.write(f"{text}. To go on, run the same command or cell again", file=sys.stderr)
     return reason
+
+
+def passes_multiple(before: int, images: int, every: float) -> bool:
+    """Whether a step from `before` to `images` passes a multiple of `every` images; of 0, never."""
+    return every > 0 and before // int(every) != images // int(every)
+
+
+def ends_part(before: float, done: float, parts: int) -> bool:
+    """Whether a step between these shares of a training, from 0 to 1, ends one of so many equal
+    parts of it.
+    """
+    rounding = 1e-9  # a sum of shares may be just below a part's end
+    return int(parts * before + rounding) != int(parts * done + rounding)
 
 
 def set_rates(run: TrainingRun) -> None:
