@@ -400,8 +400,9 @@ def test_the_engine_that_is_asked_for_runs_the_model(engine, tmp_path, monkeypat
             str(tmp_path / "out"),
             "--device",
             "cpu",
+            "--preview",
         ]
-        assert main([*command, "--engine", engine]) == 0
+        assert main([*command, "--engine", engine, "--candidates", "1"]) == 0
     assert asked == [engine, engine]
 
 
