@@ -36,7 +36,7 @@ from tests import reference
 from tests.test_stylegan2 import difference
 from tests.test_training import StopAt, all_tensors
 
-TINY = {"total_images": 48, "num_samples": 2, "r1_every": 3}
+TINY = {"total_images": 48, "num_samples": 2, "sample_every_images": 24, "r1_every": 3}
 
 
 def begin(manifest, folder, resume="never", init=None, **changes):
@@ -256,6 +256,7 @@ def test_learning_lowers_the_losses(manifest, tmp_path):
         manifest,
         tmp_path,
         total_images=320,
+        sample_every_images=320,
         log_every_images=80,
         lambda_gan=0.0,
         lr_g=4e-3,

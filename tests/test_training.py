@@ -93,6 +93,7 @@ def run_of(method, manifest, folder, resume="never", **changes):
         "batch_size": 2,
         "total_images": 24,
         "num_samples": 2,
+        "sample_every_images": 12,
         "log_every_images": 2,
         "shift_px": 2.0,
     }
@@ -114,9 +115,8 @@ def test_faithful_resumes_bit_for_bit_and_lowers_its_losses(manifest, tmp_path):
         for k in expected
         if not torch.equal(torch.as_tensor(expected[k]), torch.as_tensor(found[k]))
     ] == []
-    longer = run_of(
-        method, manifest, tmp_path / "longer", total_images=320, batch_size=4, flip=0.0, dropout=0.0
-    )
+    steady = {"flip": 0.0, "dropout": 0.0, "batch_size": 4, "sample_every_images": 320}
+    longer = run_of(method, manifest, tmp_path / "longer", total_images=320, **steady)
     train(longer, progress=False)
     rows = read_log(longer.folder)[0]
     l1 = [row["loss_l1"] for row in rows]
@@ -257,6 +257,7 @@ def test_losses_fall_on_a_few_pairs(tiny, manifest, tmp_path):
         batch_size=4,
         flip=0.0,
         load_size_px=32,
+        sample_every_images=320,
     )
     assert train(run, progress=False) == "done"
     l1 = [row["loss_l1"] for row in read_log(run.folder)[0]]
@@ -771,14 +772,15 @@ def test_snapshots_are_spread_evenly_and_can_be_used(tiny, manifest, tmp_path):
 
 
 def test_a_longer_run_spaces_its_sheets_anew_unless_they_were_set(tiny, manifest, tmp_path):
-    run = start(tiny, manifest, tmp_path, total_images=200)
+    usual = {"sample_every_images": 0}
+    run = start(tiny, manifest, tmp_path, total_images=200, **usual)
     assert run.live["sample_every"] == 10
     train(run, callbacks=[StopAt(2)], progress=False)
-    again = start(tiny, manifest, tmp_path, total_images=400, resume="auto")
+    again = start(tiny, manifest, tmp_path, total_images=400, resume="auto", **usual)
     assert (again.folder, again.live["sample_every"]) == (run.folder, 20)
     again.live.set("sample_every", 8.0, "test")
     train(again, callbacks=[StopAt(4)], progress=False)
-    third = start(tiny, manifest, tmp_path, total_images=600, resume="auto")
+    third = start(tiny, manifest, tmp_path, total_images=600, resume="auto", **usual)
     assert (third.folder, third.live["sample_every"]) == (run.folder, 8)
 
 
