@@ -22,7 +22,13 @@ from data_prep.make.with_landmarks import add_landmarks
 from data_prep.messages import printable
 from s2f_utils.data import DataError
 from s2f_utils.pictures import images
-from s2f_utils.runtime import of_command_line, what_to_do, what_to_install
+from s2f_utils.runtime import (
+    READER_LEFT,
+    discard_stdout,
+    of_command_line,
+    what_to_do,
+    what_to_install,
+)
 from s2f_utils.weights import WeightsError
 
 EXIT_ERROR, EXIT_STOPPED = 2, 130
@@ -242,15 +248,21 @@ def _shown_default(value: object) -> str | None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code: 0, 1, 2 for an error (one line on stderr), or 130 for
-    Ctrl-C.
+    """Run a command; returns the exit code: 0, 1, 2 for an error (one line on stderr), 130 for
+    Ctrl-C, or 141 where nobody reads stdout any more.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a console may lack the letters of a name
     call = {"exit_on_error": False, "print_error": False, "result_action": "return_value"}
     try:
-        return app()(argv, **call) or 0
+        try:
+            return app()(argv, **call) or 0
+        finally:
+            sys.stdout.flush()  # here, where a reader that has left can still be answered
+    except BrokenPipeError:  # such as head, which has read enough
+        discard_stdout()
+        return READER_LEFT
     except KeyboardInterrupt:
         begins_anew = "doctor" in argv
         goes_on = "" if begins_anew else ": the same command goes on where this one stopped"

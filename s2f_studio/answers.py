@@ -27,6 +27,8 @@ from s2f_studio.request import AVERAGE, DIRECTIONS, LIKELY, PERSON, DrawingReque
 from s2f_studio.sheet import sheet
 from s2f_utils import runtime, weights
 from s2f_utils.infer import restorers
+from s2f_utils.infer.enhance import Restorer
+from s2f_utils.infer.enhance import enhance as enhance_photo
 from s2f_utils.infer.translator import Model
 from s2f_utils.networks.info import ModelInfo, made_by
 from s2f_utils.pictures import faces, images, masks
@@ -92,7 +94,7 @@ def translate(
     picture: str | Path | np.ndarray,
     request: DrawingRequest = USUAL,
     model: Model | str | Path = "",
-    restorer: Model | None = None,
+    restorer: Restorer | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Answer:
     """Answer a picture: photos for a drawing or a label map, or a sketch for a photo.
@@ -145,8 +147,8 @@ def translate(
 
 
 def loaded(
-    model: Model | str | Path, restorer: Model | None, request: DrawingRequest
-) -> tuple[Model, Model | None]:
+    model: Model | str | Path, restorer: Restorer | None, request: DrawingRequest
+) -> tuple[Model, Restorer | None]:
     """The model and the restorer of a request, as `translate` takes them. Raises Refusal, and what
     `load` raises.
     """
@@ -258,12 +260,16 @@ def _check_face(drawing: Drawing, request: DrawingRequest, info: ModelInfo) -> N
         raise Refusal(422, NO_FACE, "no-face")
 
 
-def enhance(face: np.ndarray, request: DrawingRequest, restorer: Model) -> np.ndarray:
-    """A face with added detail, uint8 (H, W, 3). Raises Refusal if there is no face in it."""
+def enhance(face: np.ndarray, request: DrawingRequest, restorer: Restorer) -> np.ndarray:
+    """A model's answer with added detail, uint8 (H, W, 3); a square one is a face that fills it.
+    Raises Refusal if there is no face in another.
+    """
     if request.strength == 0:
         return face
+    is_square = face.shape[0] == face.shape[1]
+    options = {"strength": request.strength, "seed": request.seed}
     try:
-        return restorer.answer([face], [request])[0]
+        return enhance_photo(face, restorer, aligned=is_square, **options).image
     except faces.FaceError:
         raise Refusal(422, "no face was found to enhance: leave enhance out") from None
     except ValueError as error:
@@ -302,7 +308,7 @@ def _on_not_shown(face: Face) -> Remark:
 def notes_of(
     request: DrawingRequest,
     info: ModelInfo,
-    restorer: Model | None,
+    restorer: Restorer | None,
     person: str | None,
 ) -> dict[str, str]:
     """How an answer was made, for its file's metadata. person: the code of the person."""

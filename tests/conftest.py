@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -42,6 +43,29 @@ def no_workers_unless_asked():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parallel, "runtime", SimpleNamespace(num_cores=lambda: 1))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def graphs_are_loaded_once():
+    """onnxruntime takes two seconds for the default model's graphs, and tests load it time and
+    again.
+    """
+    from s2f_utils.infer import onnx_engine
+
+    load = onnx_engine._loaded
+
+    @functools.lru_cache(maxsize=32)
+    def load_once(path, weights, threads, changed):
+        return load(path, weights, threads)
+
+    def loaded(path, weights, threads):
+        files = [path, *weights]
+        changed = tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
+        return load_once(path, tuple(weights), threads, changed)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnx_engine, "_loaded", loaded)
         yield
 
 
@@ -99,6 +123,7 @@ def tiny():
             "batch_size": 2,
             "total_images": 24,
             "num_samples": 2,
+            "sample_every_images": 12,  # a sheet takes longer than a step
             "log_every_images": 2,
         }
         return resolve("pix2pix", "full", values | changes)

@@ -157,7 +157,8 @@ def test_no_file_is_written(client, monkeypatch):
     folder = Path(tempfile.gettempdir())
     before = set(os.listdir(folder))
     for content in (hostile.GOOD["PNG"](), hostile.saved(hostile.drawing((1500, 1500)), "BMP")):
-        assert client.post("/api/translate", files={"file": ("a", content)}).status_code == 200
+        sent = {"files": {"file": ("a", content)}, "data": {"preview": "true"}}
+        assert client.post("/api/translate", **sent).status_code == 200
     assert {
         name for name in set(os.listdir(folder)) - before if re.search("s2f|upload", name)
     } == set()
@@ -175,7 +176,7 @@ def test_no_picture_is_kept_once_it_is_answered(client):
 
     def answered(size):
         content = hostile.saved(hostile.drawing(size), "PNG")
-        fields = {"insist": "true"}
+        fields = {"insist": "true", "preview": "true"}
         answer = client.post("/api/translate", files={"file": ("a", content)}, data=fields)
         assert answer.status_code == 200
         return remembered()
@@ -270,7 +271,7 @@ def served(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_starts_offline_and_ends_after_the_requests_in_flight(served, number, tmp_path):
     process, address = served
-    form, answers = {"candidates": "8"}, []
+    form, answers = {"candidates": "2", "preview": "true"}, []  # and its model is not loaded yet
 
     def asks():
         file = {"file": ("a.png", hostile.GOOD["PNG"]())}

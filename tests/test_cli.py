@@ -388,12 +388,21 @@ def test_settings_of_one_method_are_listed_with_what_they_mean(capsys):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems do not call it a broken pipe")
-@pytest.mark.parametrize("args", [["--help"], ["weights"]], ids=["help", "weights"])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["s2f_studio", "--help"],
+        ["s2f_studio", "weights"],
+        ["data_prep", "people", "unwritten", "--dry-run"],
+        ["data_prep", "download"],
+    ],
+    ids=" ".join,
+)
 def test_a_reader_that_has_left_is_no_failure(args):
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(
-        [sys.executable, "-m", "s2f_studio", *args],
+        [sys.executable, "-m", *args],
         stdout=write,
         stderr=subprocess.PIPE,
         timeout=300,

@@ -58,6 +58,27 @@ def test_every_profile_is_valid_and_says_where_its_values_come_from(method):
             assert resolved.changed()["seed"] == (7, "yours")
 
 
+@pytest.mark.parametrize(
+    "method, other, unused",
+    [
+        ("psp", {"perceptual": "efficientnet", "lambda_gan": 0.1}, {"lr_d"}),
+        (
+            "stylegan2",
+            {"discriminator": "projected"},
+            {"r1_gamma", "lambda_path", "ada_target"},
+        ),
+        ("stylegan2", {"r1_every": 0, "path_every": 0}, {"r1_gamma", "lambda_path"}),
+        ("stylegan2", {"augment_disc": "none"}, {"ada_target"}),
+        ("restore", {"discriminator": "projected"}, {"r1_gamma"}),
+        ("restore", {"perceptual": "discriminator", "lambda_style": 0.0}, {"lambda_style"}),
+    ],
+)
+def test_what_has_no_effect_has_no_slider(method, other, unused):
+    with_and_without = (config.resolve(method, "full", chosen).config for chosen in ({}, other))
+    plain, changed = (one.live_ranges().keys() for one in with_and_without)
+    assert plain ^ changed == unused | ({"lambda_gan"} if method == "psp" else set())
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_length_that_one_asks_for_is_not_cut_by_a_profile(method):
     for asked in (

@@ -41,6 +41,7 @@ SMALL = {
     "log_every_images": 2,
     "pool_size": 6,
     "total_images": 40,
+    "sample_every_images": 20,
 }
 
 
@@ -83,6 +84,7 @@ def test_what_a_translator_answers_is_what_training_saw(manifest, tmp_path, meth
         "disc_filters": 8,
         "batch_size": 2,
         "num_samples": 2,
+        "sample_every_images": 40,
         "total_images": 40,
     }
     changes |= (
@@ -225,9 +227,8 @@ def test_resume_with_full_pools_is_bit_for_bit(manifest, tmp_path, precision):
 
 
 def test_cycles_close_on_a_few_pictures(manifest, tmp_path):
-    run = start(
-        manifest, tmp_path, total_images=200, base_filters=8, load_size_px=32, flip=0.0, lr_g=1e-3
-    )
+    steady = {"load_size_px": 32, "flip": 0.0, "sample_every_images": 200}
+    run = start(manifest, tmp_path, total_images=200, base_filters=8, lr_g=1e-3, **steady)
     train(run, progress=False)
     rows = read_log(run.folder)[0]
     for name in ("loss_cycle_sketch", "loss_cycle_photo", "loss_identity_photo"):
@@ -489,6 +490,7 @@ def test_project_5s_gan_trains_resumes_and_answers(manifest, tmp_path):
         "batch_size": 4,
         "total_images": 40,
         "num_samples": 2,
+        "sample_every_images": 20,
         "gan_loss": "sigmoid",
     }
 

@@ -193,10 +193,24 @@ def test_weights_are_downloaded_into_the_cache(server, tmp_path, published, caps
         weights.get("w")
 
 
-def test_weights_without_a_published_digest_are_checked_by_size(server, tmp_path, published):
+def test_weights_without_a_published_digest_are_checked_by_size(
+    server, tmp_path, published, monkeypatch
+):
+    fetch = weights.fetch
+
+    def fetch_and_look(url, path, **options):
+        fetch(url, path, **options)
+        assert weights.find("w") is None, "there before it was checked"
+
+    monkeypatch.setattr(weights, "fetch", fetch_and_look)
     published(f"{server}/page/x", f"{server}/good/file.bin", digest="")
-    assert weights.get("w").read_bytes() == CONTENT
-    weights.find("w").unlink()
+    path = weights.get("w")
+    assert path.read_bytes() == CONTENT
+    path.write_bytes(CONTENT[:-1])
+    with pytest.raises(weights.WeightsError, match="not the published file"):
+        weights.find("w")
+    for left in path.parent.iterdir():
+        left.unlink()
     published(f"{server}/page/x", digest="")
     with pytest.raises(
         weights.WeightsError, match="26 bytes came instead of about 300,000: a web page"

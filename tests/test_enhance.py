@@ -109,6 +109,22 @@ def test_what_is_not_a_face_keeps_its_bytes_and_the_strength_blends():
     assert np.abs(half - (whole.astype(int) + photo) / 2).max() <= 1
 
 
+def test_a_square_photo_is_not_one_face(monkeypatch):
+    photo = flat(300, 300)
+    monkeypatch.setattr(faces, "detect_all", lambda _: [face_at(120, 150, 160)])
+    made = RED.translate(photo)
+    assert made[150, 120, 0] > 200 and (made[:, -32:] == photo[:, -32:]).all()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"strength": 7.0}, {"strength": -3.0}, {"upscale": 0}, {"upscale": 9}]
+)
+def test_settings_beyond_their_limits_are_refused(wrong):
+    for how in ({"aligned": True}, {"found": [face_at(32, 32, 48)]}):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be"):
+            enhance(flat(64, 64), SAME, **how, **wrong)
+
+
 @pytest.mark.parametrize("upscale", [2, 3])
 def test_an_enlarged_photo_has_its_faces_in_the_enlarged_place(upscale):
     photo = waves(200, 220)

@@ -228,11 +228,12 @@ def test_strokes_have_no_path_but_through_32_pixels():
 def test_it_learns_the_colours_of_a_face_and_goes_on_to_the_last_bit(drawn, tmp_path):
     manifest = read_manifest(drawn)
     changes = {
-        "total_images": 96,
-        "batch_size": 8,
+        "total_images": 48,
+        "batch_size": 4,
         "precision": "float32",
         "dropout": 0.0,
         "num_samples": 2,
+        "sample_every_images": 24,
     }
     resolved = resolve("expect", "fast", changes)
 
@@ -243,9 +244,9 @@ def test_it_learns_the_colours_of_a_face_and_goes_on_to_the_last_bit(drawn, tmp_
 
     whole = opened("whole")
     assert train(whole, progress=False) == "done"
-    train(opened("parts"), callbacks=[StopAt(48)], progress=False)
+    train(opened("parts"), callbacks=[StopAt(24)], progress=False)
     first = opened("parts", "auto")
-    assert first.images_seen == 48 and train(first, progress=False) == "done"
+    assert first.images_seen == 24 and train(first, progress=False) == "done"
     for mine, other in zip(
         whole.model.net_g.parameters(), first.model.net_g.parameters(), strict=True
     ):
@@ -367,7 +368,7 @@ def test_a_person_who_is_there_twice_is_in_one_half(people, tmp_path):
     head, *rows = (people / "labels.csv").read_text().splitlines()
     named = [f"{row},p{n // 2}" for n, row in enumerate(rows)]
     (tmp_path / "labels.csv").write_text("\n".join([f"{head},person", *named]))
-    manifest = make(people, tmp_path / "set", labels=tmp_path / "labels.csv", num=24, drawings=1)
+    manifest = make(people, tmp_path / "set", labels=tmp_path / "labels.csv", num=12, drawings=1)
     folds = {
         (row.identity, row.attributes["fold"]) for row in read_manifest(manifest).split("train")
     }

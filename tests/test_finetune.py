@@ -111,7 +111,8 @@ def test_the_average_face_is_fine_tuned_and_the_model_answers(shaped, tmp_path):
     assert 0 < max(apart) < 0.1
     drawing = drawings.prepare(drawings.example("few-lines")).image
     for answer in ("person", "average"):
-        one, other = (each.translate(drawing, answer=answer) for each in (model, ours))
+        asked = {"answer": answer, "preview": True}
+        one, other = (each.translate(drawing, **asked) for each in (model, ours))
         assert one.std() > 15 and np.abs(one.astype(int) - other).mean() < 25
     for minutes in (60.0, 61.0):  # its images ended it: more time changes nothing
         again = finetune(shaped, tmp_path, minutes=minutes, device="cpu", **few)

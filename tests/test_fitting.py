@@ -5,6 +5,7 @@ painted.
 from __future__ import annotations
 
 import copy
+import functools
 import math
 
 import numpy as np
@@ -34,13 +35,16 @@ def net():
 def given(shipped, readings):
     """A function of a drawing's name: what `Fit` takes, for seeds 0 to 7."""
 
+    @functools.cache
+    def starts_of(name: str) -> list[tuple[np.ndarray, np.ndarray]]:
+        return [shipped.start_of(readings[name], DrawingRequest(seed=seed)) for seed in range(NUM)]
+
     def inputs(name: str, **changes: float) -> dict[str, torch.Tensor]:
         one = readings[name]
-        starts = [shipped.start_of(one, DrawingRequest(seed=seed)) for seed in range(NUM)]
         own = {key: getattr(one, key) for key in ("hair", "looks", "shape", "lips", "crude")}
         own |= {"firmness": 1.0, "is_given": 0.0} | changes
         repeated = {key: np.stack([value] * NUM).astype(np.float32) for key, value in own.items()}
-        first, chances = (np.stack(part) for part in zip(*starts, strict=True))
+        first, chances = (np.stack(part) for part in zip(*starts_of(name), strict=True))
         every = {"code": first, "chances": chances, **repeated}
         return {key: torch.from_numpy(every[key]) for key in Fit.inputs}
 

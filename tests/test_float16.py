@@ -10,7 +10,7 @@ import torch
 from s2f_utils import networks, runtime
 from s2f_utils.methods.logistic import r1_penalty
 from s2f_utils.methods.method import Context, Term
-from s2f_utils.networks.float16 import MOST
+from s2f_utils.networks.float16 import CONV_CLAMP
 from s2f_utils.networks.stylegan2_disc import ConvLayer
 from s2f_utils.networks.stylegan2_gen import ModulatedConv2d, StyledConv, ToRGB
 from s2f_utils.train.config import find_method, resolve
@@ -50,13 +50,13 @@ def test_float16_layers_are_clamped_and_others_are_not(kind):
     x = torch.randn(2, 8, 16, 16)
     large = layers(1000.0)[kind]
     whole = large(x)
-    assert whole.abs().max() > 2 * MOST
+    assert whole.abs().max() > 2 * CONV_CLAMP
     with torch.autocast("cpu", torch.bfloat16):
-        assert large(x.bfloat16()).abs().max() > 2 * MOST
+        assert large(x.bfloat16()).abs().max() > 2 * CONV_CLAMP
     with torch.autocast("cpu", torch.float16):
         clamped = large(x.half()).float()
-    assert clamped.abs().max() == MOST
-    assert torch.allclose(clamped, whole.clamp(-MOST, MOST), rtol=0.02, atol=3.0)
+    assert clamped.abs().max() == CONV_CLAMP
+    assert torch.allclose(clamped, whole.clamp(-CONV_CLAMP, CONV_CLAMP), rtol=0.02, atol=3.0)
 
 
 @pytest.mark.parametrize("given", [torch.float32, torch.float16])

@@ -163,7 +163,7 @@ def test_leaks_that_alignment_hides_are_found_dropped_refused_and_seen_by_the_do
     alike = duplicates.correlation(*map(duplicates.thumbnail, pictures))
     assert alike < duplicates.MIN_CORRELATION, "alignment does not hide this leak"
     settings = json.loads((made / "settings.json").read_text(encoding="utf-8"))
-    assert settings["in_two_splits"] == ["test/13 = train/00"]
+    assert settings["in_two_splits"] == [{"test": "13", "train": "00"}]
     again = make_pairs(made, tmp_path / "again", Recipe(size_px=64), progress=False).parent
     for folder in (made, again):
         with pytest.raises(

@@ -120,6 +120,13 @@ def test_bad_files_are_named(content, message, tmp_path):
         images.load_rgb(tmp_path / "b.png")
 
 
+def test_notes_of_a_file_that_is_no_picture_are_an_error(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"just text")
+    with pytest.raises(images.ImageError, match="a.png: not a picture"):
+        images.read_notes(path)
+
+
 def test_too_many_pixels_are_refused_before_decoding(tmp_path, monkeypatch):
     images.save(tmp_path / "a.png", np.zeros((20, 20, 3), np.uint8))
     monkeypatch.setattr(images, "MAX_PIXELS", 300)

@@ -77,6 +77,9 @@ def test_a_seed_decides_the_paper_modes_dropout_also_among_threads(translator):
         )
     assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
     assert len({face.tobytes() for face in alone}) == 4
+    batch = np.stack([picture] * 2)
+    made = translator.translate_batch(batch, mode="paper", seeds=np.array([2, 3]))
+    assert np.array_equal(made, alone[2:])
 
 
 @pytest.fixture()
@@ -136,7 +139,7 @@ def test_threads_share_one_model_and_each_gets_its_own_answer(name):
     """Eight at once, with other seeds, as one after the other, bit for bit."""
     pictures = [drawings.prepare(drawings.example(name)).image for name in ("beard", "curls")]
     model = s2f_studio.load(name, "cpu", engine="torch")
-    asks = [infer.Request(seed=seed) for seed in range(8)]
+    asks = [DrawingRequest(seed=seed, preview=True) for seed in range(8)]
 
     def answer(ask):
         return model.answer([pictures[ask.seed % 2]], [ask])[0]
@@ -156,7 +159,7 @@ def test_one_picture_is_looked_at_once_however_much_is_asked():
     looked = []
     model.net.register_forward_hook(lambda *_: looked.append(1))
     square = drawings.prepare(drawings.example("hat")).image
-    request = DrawingRequest(candidates=3, align="never", clean="never")
+    request = DrawingRequest(candidates=3, align="never", clean="never", preview=True)
     found = translate(square, request, model).faces
     assert [one.name for one in found] == ["person", "average", "person 2"]
     assert len(looked) == 1

@@ -185,6 +185,7 @@ def test_the_command_line_takes_a_face(couple, tmp_path, capsys):
         str(tmp_path / "out"),
         "--frame",
         "paper",
+        "--preview",
     ]
     assert main([*asked, "--face", "right"]) == 0
     said = capsys.readouterr().err

@@ -120,15 +120,19 @@ def test_the_table_and_the_sheet_show_what_was_measured(board, tmp_path):
     np.testing.assert_array_equal(sheet[4 : 4 + SIZE, 4 : 4 + SIZE], board.inputs[worst])
 
 
-def test_the_command_gives_the_same_table_twice(data, runs, tmp_path, capsys):
+def test_the_command_gives_the_same_table_twice_and_prints_the_metrics_asked_for(
+    data, runs, tmp_path, capsys
+):
     arguments = ["leaderboard", f"mine={runs[0]}", "--data", str(data), "--patch-seeds", "0"]
     tables = []
     for name in ("a", "b"):
         out = tmp_path / name
-        assert main([*arguments, "--metrics", "l1,sharpness", "--out", str(out)]) == 0
+        assert main([*arguments, "--metrics", "l1,delta_e", "--out", str(out)]) == 0
         tables.append((out / "leaderboard.md").read_text(encoding="utf-8"))
     assert tables[0] == tables[1]
-    assert re.search(r"^\| mine +\| unknown +\| 0 +\|", capsys.readouterr().out, re.MULTILINE)
+    printed = capsys.readouterr().out
+    assert re.search(r"^\| mine +\| unknown +\| 0 +\|", printed, re.MULTILINE)
+    assert "| ΔE 2000 ↓" in printed
 
 
 @pytest.mark.parametrize(
@@ -326,14 +330,18 @@ def test_a_photo_that_making_the_set_found_in_training_is_refused(data, tmp_path
     settings = json.loads((copy / "settings.json").read_text(encoding="utf-8"))
     command = ["leaderboard", str(runs[0]), "--data", str(copy), "--out", str(tmp_path / "out")]
     known = [*command, "--metrics", "ssim", "--patch-seeds", "0"]
+    leak = {"test": "p00", "train": "p20 = b"}
+    text = "test/p00 = train/p20 = b"  # as settings had it before
     for change, status in (
-        ({"in_two_splits": ["test/p00 = train/p20"]}, 2),
-        ({"in_two_splits": ["val/p00 = train/p20"]}, 0),  # another split
-        ({"in_two_splits": ["test/p00 = train/p20"], "drop_leaks": True}, 0),
+        ({"in_two_splits": [leak]}, 2),
+        ({"in_two_splits": [text]}, 2),
+        ({"in_two_splits": [{"val": "p00", "train": "p20"}]}, 0),  # another split
+        ({"in_two_splits": ["val/p00 = train/p20"]}, 0),
+        ({"in_two_splits": [leak], "drop_leaks": True}, 0),
     ):
         (copy / "settings.json").write_text(json.dumps(settings | change), encoding="utf-8")
         assert main(known) == status
-        refused = "such as test/p00 = train/p20" in capsys.readouterr().err
+        refused = f"such as {text})" in capsys.readouterr().err
         assert refused == (status == 2)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
+import torch
 
 from s2f_utils.methods.settings import Live
 from s2f_utils.train.live import LiveValues
@@ -33,7 +35,15 @@ def test_changes_are_reported_once_with_their_source(live):
     )
 
 
-@pytest.mark.parametrize("value", [1.0, -1.0, float("nan"), "fast", True, None])
+@pytest.mark.parametrize("value", [np.float32(2.0), np.int64(2), torch.tensor(2.0)])
+def test_numbers_of_numpy_and_torch_are_numbers(live, value):
+    live.set("weight", value)
+    assert live["weight"] == 2.0 and type(live["weight"]) is float
+
+
+@pytest.mark.parametrize(
+    "value", [1.0, -1.0, float("nan"), "fast", "0.002", True, np.True_, None, torch.ones(2)]
+)
 def test_values_outside_the_limits_are_refused(live, value):
     with pytest.raises(ValueError, match="lr must be"):
         live.set("lr", value)
@@ -43,6 +53,8 @@ def test_values_outside_the_limits_are_refused(live, value):
 def test_unknown_names_list_the_known(live):
     with pytest.raises(ValueError, match="lr, weight, pause, step, save, sample, stop"):
         live.set("momentum", 0.5)
+    with pytest.raises(KeyError, match="lr, weight, pause.* by its type, LossWeight"):
+        live["lambda_new"]
 
 
 def test_controls_file_is_obeyed_and_its_faults_are_told_once(live):

@@ -22,6 +22,7 @@ def start(tiny, faces_manifest, tmp_path):
             "time_budget_s": BUDGET_S,
             "constant_share": 0.5,
             "log_every_images": 0,
+            "sample_every_images": 0,
         }
         manifest = read_manifest(faces_manifest)
         return open_run(

@@ -192,7 +192,8 @@ def test_the_wheel_answers_outside_of_a_clone(wheel, tmp_path):
         return done.stdout
 
     drawing = ROOT / "examples" / "drawing.jpg"
-    printed = s2f("translate", drawing, "--engine", "onnx", "--out", "answers")
+    quick = "--preview", "--candidates", "1"
+    printed = s2f("translate", drawing, "--engine", "onnx", "--out", "answers", *quick)
     assert list((work / "answers").glob("*.png")) and "answers" in printed
     assert "answered" in s2f("app", "--check", "--engine", "onnx")
 

@@ -15,8 +15,8 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
-from PIL import Image
 
 from s2f_studio import codes, shipped
 from s2f_studio.codes import NUM_DIRECTIONS, code_of, quantised, text_of
@@ -25,7 +25,7 @@ from s2f_studio.page import drawing, page
 from s2f_studio.page.exported import ort
 from s2f_studio.page.exported.facts import facts_of_page, script_of
 from s2f_studio.page.exported.ort import BINARY, PACKAGE, SCRIPT, VERSION, RuntimeMissingError
-from s2f_studio.page.exported.page_folder import INDEX, STATIC, export_page
+from s2f_studio.page.exported.page_folder import INDEX, REDUCE, STATIC, export_page
 from s2f_studio.request import Round
 from s2f_utils import weights
 from s2f_utils.pictures import images, mesh, shape_prior, warping
@@ -196,14 +196,15 @@ def in_node(folder: Path, imports: str, code: str, given=BLANK, *more: object) -
     return [np.fromfile(folder / f"told-{n}.raw", np.float32) for n in range(int(done.stdout))]
 
 
-@needs_node
-@pytest.mark.parametrize("side", [256, 137, 600])
-def test_pictures_are_resized_as_pillow_does(module, side):
-    given = images.resize(drawings.example("beard"), 400, "stretch")
-    code = "tell(resized(given, ...more).data);"
-    (made,) = in_node(module, 'import { resized } from "./pixels.js";', code, given, side)
-    wanted = Image.fromarray(given).resize((side, side), Image.Resampling.BICUBIC)
-    assert np.array_equal(made, np.asarray(wanted).ravel())
+def test_drawings_are_reduced_as_pillow_does():
+    """From the pad's size; test_page_answers.py asks the page's own onnxruntime."""
+    pad = (page.STATIC / "paper.js").read_text(encoding="utf-8")
+    side = int(re.search(r"SIDE_PX = { sketch: (\d+)", pad)[1])
+    noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    session = onnxruntime.InferenceSession(REDUCE, providers=["CPUExecutionProvider"])
+    for given in (noise, images.resize(drawings.example("beard"), side, "stretch")):
+        (made,) = session.run(None, {"picture": given[None]})
+        assert np.array_equal(made[0], images.resize(given, mesh.FACE_PX, "stretch"))
 
 
 @needs_node

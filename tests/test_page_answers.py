@@ -22,6 +22,8 @@ from s2f_studio.page import drawing
 from s2f_studio.page.exported.ort import RuntimeMissingError
 from s2f_studio.page.exported.page_folder import export_page
 from s2f_studio.request import DrawingRequest, chosen_text, parse_chosen
+from s2f_utils.pictures import images
+from s2f_utils.pictures.mesh import FACE_PX
 
 NODE = shutil.which("node")
 LEVELS = 2.0  # of 255, on average: the page's generator has a byte for each weight
@@ -45,6 +47,18 @@ ASK = """
       fs.writeFileSync(`${process.argv[2]}-${told.length}`, picture.data);
     }
     process.stdout.write(JSON.stringify(told));
+"""
+REDUCED = """
+    import fs from "node:fs";
+    globalThis.self = globalThis;
+    globalThis.fetch = async (url) => new Response(fs.readFileSync(url));
+    const { Engine } = await import(`${process.argv[1]}/files/engine.js`);
+    const { pixels } = await import(`${process.argv[1]}/files/pixels.js`);
+    const side = Number(process.argv[3]);
+    const data = new Uint8Array(fs.readFileSync(process.argv[2]));
+    const given = pixels({ width: side, height: side, data });
+    const { reduced } = await new Engine(() => {}).run("reduce", given);
+    fs.writeFileSync(process.argv[2], reduced.data);
 """
 
 
@@ -94,6 +108,16 @@ def as_ask(request: DrawingRequest) -> dict:
         "isPreview": request.preview,
         "isLarge": request.large,
     }
+
+
+def test_a_picture_is_reduced_to_pillows_pixels(folder, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)
+    noise.tofile(tmp_path / "given")
+    command = [NODE, "--input-type=module", "-e", REDUCED, folder, tmp_path / "given", "512"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    made = np.fromfile(tmp_path / "given", np.uint8)
+    assert np.array_equal(made, images.resize(noise, FACE_PX, "stretch").ravel())
 
 
 def test_the_pages_people_and_pictures_are_pythons(page, model):

@@ -267,13 +267,14 @@ def without_generator(monkeypatch, tmp_path):
 def test_without_the_generator_the_average_stands_in_and_says_why(engine, without_generator):
     model = s2f_studio.load(device="cpu", engine=engine)
     drawing = drawings.example("few-lines")
-    answer = answers.translate(drawing, DrawingRequest(candidates=3), model)
+    answer = answers.translate(drawing, DrawingRequest(candidates=3, **PREVIEW), model)
     (remark,) = answer.remarks
     assert remark.code == "average-stands-in"
     assert "S2F_OFFLINE" in remark.data["why"] and "unset it" in remark.data["why"]
     (face,) = answer.faces
     assert (face.name, face.person) == ("average", None)
-    asked = answers.translate(drawing, DrawingRequest(answer="average"), model)
+    average = DrawingRequest(answer="average", **PREVIEW)
+    asked = answers.translate(drawing, average, model)
     assert np.array_equal(asked.faces[0].picture, face.picture)
     assert "average-stands-in" not in {one.code for one in asked.remarks}
     with pytest.raises(weights.WeightsError, match="S2F_OFFLINE"):

@@ -390,6 +390,15 @@ def test_psp_and_restore_take_pretrained_features_in_place_of_lpips_and_vgg(meth
     )
 
 
+@pytest.mark.parametrize("others", [{}, {"perceptual": "efficientnet", "lambda_gan": 0.1}])
+def test_psp_without_lpips_trains_and_cannot_begin_to_need_it(others):
+    config = resolve("psp", "fast", {"lambda_lpips": 0.0} | others).config
+    model = find_method("psp")(config, runtime.pick_precision(torch.device("cpu"), "float32"))
+    found = take_step(model, pictures(2, 32, 32), pictures(2, 32, 32), model.live_values())
+    assert "lambda_lpips" not in model.live_values()
+    assert not {"loss_lpips", "loss_judged", "loss_perceptual"} & found.keys()
+
+
 @pytest.mark.parametrize("changes", [{"discriminator": "projected"}, {"lambda_perceptual": 1.0}])
 def test_without_a_package_a_run_is_refused_before_it_begins(
     changes, manifest, tmp_path, monkeypatch

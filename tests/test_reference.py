@@ -131,12 +131,19 @@ def test_everything_in_the_reference_is_there_and_explained():
             assert set(members.split(", ")) <= there, path
 
 
-def test_every_method_has_its_settings_in_the_reference():
+def test_every_method_is_in_the_pages_and_in_the_help():
+    from s2f_studio.cli.train import train
     from s2f_utils.methods import METHODS
 
+    ours = {name: kind for name, kind in METHODS.items() if kind.__module__.startswith("s2f_utils")}
     page = (API / "settings.md").read_text(encoding="utf-8")
-    ours = {m.Config for m in METHODS.values() if m.__module__.startswith("s2f_utils")}
-    assert {thing(path) for path in SETTINGS.findall(page)} >= ours
+    described = {thing(path) for path in SETTINGS.findall(page)}
+    missing = [name for name, kind in ours.items() if kind.Config not in described]
+    assert missing == [], "docs/site/api/settings.md"
+    rows = re.findall(r"(?m)^\| `(\w+)` \|", (ROOT / "docs" / "training.md").read_text("utf-8"))
+    assert set(ours) <= set(rows), "docs/training.md"
+    listed = re.search(r"method: (.+?)\n +data: ", train.__doc__, re.DOTALL)[1]
+    assert set(ours) <= set(re.findall(r"\w+", listed)), "the help of s2f train"
 
 
 @pytest.mark.parametrize("path", ["s2f_utils.methods.METHODS", "s2f_studio.Request"])

@@ -36,7 +36,7 @@ from tests import reference
 from tests.test_stylegan2 import difference
 from tests.test_training import StopAt, all_tensors
 
-TINY = {"total_images": 48, "num_samples": 2, "r1_every": 3}
+TINY = {"total_images": 48, "num_samples": 2, "sample_every_images": 24, "r1_every": 3}
 
 
 def begin(manifest, folder, resume="never", init=None, **changes):
@@ -256,6 +256,7 @@ def test_learning_lowers_the_losses(manifest, tmp_path):
         manifest,
         tmp_path,
         total_images=320,
+        sample_every_images=320,
         log_every_images=80,
         lambda_gan=0.0,
         lr_g=4e-3,
@@ -348,3 +349,5 @@ def test_the_published_settings_are_the_default():
         2e-3,
     )
     assert np.isclose(config.total_images / config.batch_size, 800_000)
+    half_life = config.ema_half_life_images / config.batch_size  # in steps
+    assert 0.5 ** (1 / half_life) == pytest.approx(0.5 ** (32 / 10_000))

@@ -35,6 +35,8 @@ def test_a_blank_is_open_right_or_wrong_with_a_reason(monkeypatch, capsys):
             session.filled(answer, 1.0, "a sum", {"the sign is wrong": -1.0})
     with pytest.raises(AssertionError, match="off by 4"):
         session.filled(1 - 2j, 1 + 2j, "a complex number")
+    with pytest.raises(AssertionError, match="off by 3"):
+        session.filled(torch.tensor([1 + 2j]), torch.tensor([1 + 5j]), "a complex tensor")
     with pytest.raises(AssertionError, match="numbers, got str"):
         session.filled("one", 1.0, "a sum")
     with pytest.raises(AssertionError, match="without `return`"):

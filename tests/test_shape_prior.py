@@ -44,7 +44,7 @@ def test_a_crooked_face_becomes_a_likely_one_and_keeps_its_place():
     apart = [np.abs(np.subtract(*shape[mesh.FIVE[:2], 1])) for shape in (points, made)]
     assert apart[0] > 18 and apart[1] < 0.6 * apart[0]
     assert np.allclose(points.mean(axis=0), made.mean(axis=0), atol=2)
-    assert np.abs(shape_prior.coordinates(made, 1.0)).max() <= shape_prior.MOST + 0.3
+    assert np.abs(shape_prior.coordinates(made, 1.0)).max() <= shape_prior.MAX_STD + 0.3
     half = shape_prior.regularize(points, 0.5)
     assert np.allclose(half, (points + made) / 2)
 

@@ -194,7 +194,8 @@ def test_offline_in_one_command(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("S2F_WEIGHTS", raising=False)
     drawing = images.save(tmp_path / "mine.png", drawings.example("glasses"))
-    status, out, err = command("translate", drawing, "--out", tmp_path / "out", "--device", "cpu")
+    options = ["--out", tmp_path / "out", "--device", "cpu", "--preview"]
+    status, out, err = command("translate", drawing, *options)
     assert status == 0, err
     assert images.GENERATED_NOTE in out and "S2F_OFFLINE" in err
     (file,) = (tmp_path / "out").iterdir()

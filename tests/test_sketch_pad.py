@@ -25,6 +25,22 @@ SOMEBODY, ANOTHER, THIRD = (text_of(np.full(NUM_DIRECTIONS, n / 32)) for n in (1
 STARTED = "long-hair"
 
 
+@pytest.fixture(autouse=True, scope="module")
+def answered_once():
+    """Each test begins with a pad, whose first face takes longer than all else."""
+    answers, translate = {}, widget.translate
+
+    def translate_once(given, query, model, restorer):
+        asked = given.tobytes(), query.model_dump_json(), model.info.name
+        if asked not in answers:
+            answers[asked] = translate(given, query, model, restorer)
+        return answers[asked]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(widget, "translate", translate_once)
+        yield
+
+
 def make(model=None, start=STARTED, **options):
     return widget.sketch_pad(model, start=start, device="cpu", **options)
 
@@ -99,8 +115,9 @@ def test_a_photographed_drawing_is_laid_where_the_model_knows_faces(pad):
 
 
 def test_every_field_of_the_question_changes_the_answer(generator_file, pad, tmp_path):
-    first, faces = pad.face, {}
+    faces = {}
     for changes in (
+        {},
         {"likely": 0.0},
         {"person": {"age": 1.0}},
         {"answer": "average"},
@@ -110,9 +127,8 @@ def test_every_field_of_the_question_changes_the_answer(generator_file, pad, tmp
         {"enhance": True, "strength": 1.0},
     ):
         other = make()
-        other.set(**changes)
+        other.set(preview=True, **changes)
         faces[str(changes)] = other.translate()
-    assert all(changed(face, first) > 0 for face in faces.values())
     assert len({face.tobytes() for face in faces.values()}) == len(faces)
     assert [one.shape for one in pad.answers(2, large=True)] == [(1024, 1024, 3), (512, 512, 3)]
     pad.set(person={"age": 1.0, "hair": "#ffd080"}, likely=0.5)
@@ -151,13 +167,13 @@ def test_every_field_of_the_question_changes_the_answer(generator_file, pad, tmp
 
 @pytest.mark.parametrize("answer", ["person", "average"])
 def test_a_face_is_that_of_somebody_with_the_tone(answer, generator_file):
-    """By its cheeks, in CIELAB; of persons, the mean of eight."""
+    """By its cheeks, in CIELAB; of persons, the mean of four."""
     pad, colours, found = make(start="plain-man"), ("#f0d0b8", "#c08058", "#5a3a28"), []
     eyes, mouth = 256 * faces.TEMPLATE[:2].mean(axis=0), 256 * faces.TEMPLATE[3:].mean(axis=0)
     x, y = (256 * faces.TEMPLATE[:2, 0]).astype(int), int((eyes[1] + mouth[1]) / 2)
     for colour in colours:
         cheeks = []
-        for seed in range(8 if answer == "person" else 1):
+        for seed in range(4 if answer == "person" else 1):
             pad.set(person={"skin": colour}, answer=answer, seed=seed, preview=True)
             lab = images.lab(pad.translate())
             both = [lab[y - 6 : y + 6, one - 6 : one + 6].reshape(-1, 3) for one in x]

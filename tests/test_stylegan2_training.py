@@ -28,11 +28,12 @@ from s2f_utils.train.run import open_run
 from tests.steps import take_step
 from tests.test_training import StopAt, all_tensors, handed_to
 
-TINY = {"total_images": 64, "num_samples": 2, "path_every": 2, "r1_every": 3, "lambda_path": 2.0}
+FEW = {"num_samples": 2, "sample_every_images": 32}
+TINY = {"total_images": 64, "path_every": 2, "r1_every": 3, "lambda_path": 2.0} | FEW
 
 
 def begin(manifest, folder, method="stylegan2", resume="never", init=None, **changes):
-    given = TINY if method == "stylegan2" else {"total_images": 32, "num_samples": 2}
+    given = TINY if method == "stylegan2" else {"total_images": 32} | FEW
     resolved = resolve(method, "fast", {**given, **changes})
     return open_run(
         resolved, manifest, folder, resume=resume, init=init, device="cpu", progress=False
@@ -219,6 +220,8 @@ def test_adas_shifts_are_an_eighth_of_the_side():
     )
     seldom = ada.transform_places(picture, 0.2)[:, :2, 16, 16].abs()
     assert 0.55 < (seldom < 0.01).float().mean() < 0.75  # of a fifth of the pictures each
+    unmoved = (seldom < 0.01).all(1).float().mean().item()
+    assert unmoved == pytest.approx(0.8**2, abs=0.03)  # along both axes at once
 
 
 def test_adas_colours_have_the_published_strength():
@@ -297,28 +300,44 @@ def test_noise_has_no_say_before_it_may(manifest, tmp_path):
     assert net.conv1.noise.weight.item() != 0
 
 
+def of_psp(faces, direction):
+    return {
+        "method": "psp",
+        "init": faces,
+        "direction": direction,
+        "mixing": 0.5,
+        "mix_from": 5,
+    }
+
+
 @pytest.mark.parametrize(
     "direction", ["sketch-to-photo", "map-to-photo", "both-to-photo", "photo-to-photo"]
 )
-def test_psp_learns_goes_on_and_answers(manifest, faces, tmp_path, direction):
-    options = {"method": "psp", "init": faces, "direction": direction, "mixing": 0.5, "mix_from": 5}
+def test_psp_learns_and_answers(manifest, faces, tmp_path, direction):
     given = checkpoints.load_network(faces / "generator.safetensors")[0]
-    whole = begin(manifest, tmp_path / "whole", **options)
-    psp = whole.model.net_g
+    run = begin(manifest, tmp_path, **of_psp(faces, direction))
+    psp = run.model.net_g
     assert torch.allclose(psp.latent_avg, given.mean_latent().expand_as(psp.latent_avg), atol=1e-6)
-    assert train(whole, progress=False) == "done"
+    assert train(run, progress=False) == "done"
     assert all(
         torch.equal(v, psp.decoder.state_dict()[k]) for k, v in given.state_dict().items()
     )  # not changed
+    net, meta = checkpoints.load_network(run.folder / "generator.safetensors")
+    first = direction.split("-")[0]
+    assert net.name == "psp" and net.reads == {"both": "sketch and map"}.get(first, first)
+    assert meta["direction"] == direction and meta["size_px"] == 32
+    assert not any("look like" in event.get("text", "") for event in read_log(run.folder)[1])
+
+
+def test_psp_goes_on_bit_for_bit(manifest, faces, tmp_path):
+    """With sketches and maps, all that it may read."""
+    options = of_psp(faces, "both-to-photo")
+    whole = begin(manifest, tmp_path / "whole", **options)
+    assert train(whole, progress=False) == "done"
     train(begin(manifest, tmp_path / "parts", **options), callbacks=[StopAt(16)], progress=False)
     second = begin(manifest, tmp_path / "parts", resume="auto", **options)
     assert second.images_seen == 16 and train(second, progress=False) == "done"
     assert same(whole, second) == []
-    net, meta = checkpoints.load_network(whole.folder / "generator.safetensors")
-    first = direction.split("-")[0]
-    assert net.name == "psp" and net.reads == {"both": "sketch and map"}.get(first, first)
-    assert meta["direction"] == direction and meta["size_px"] == 32
-    assert not any("look like" in event.get("text", "") for event in read_log(whole.folder)[1])
 
 
 def test_r1_looks_through_adas_changes(manifest, tmp_path):

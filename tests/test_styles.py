@@ -179,10 +179,14 @@ def test_faces_on_the_command_line(load, tmp_path, capsys):
         ((out,), "is the folder of the pictures"),
         ((tmp_path / "drawing.png", "--psi", "3"), "--psi. Must be <= 2"),
         (("--map", tmp_path / "map.png"), "--map belongs to one sketch"),
+        (("--layers", "3-99"), "--layers and --strength belong to pictures"),
+        (("--strength", "0.5"), "--layers and --strength belong to pictures"),
     ):
         assert s2f("sketch", *more) == 2
         assert message in capsys.readouterr().err
     assert s2f("map", tmp_path / "photo.png") == 2 and "not a map" in capsys.readouterr().err
+    assert cli.main(["faces", "sketch-to-photo", str(tmp_path / "drawing.png")]) == 2
+    assert "sketch-to-photo: 's2f translate' gives its faces" in capsys.readouterr().err
 
 
 def test_sliders_over_the_answers_to_one_drawing(load):

@@ -191,7 +191,7 @@ def test_what_a_killed_run_had_written_past_its_save_is_gone(faces_manifest, tmp
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("what", ["a file in its place", "a folder that takes no files"])
 def test_a_folder_that_cannot_be_written_to_is_said_once(faces_manifest, tmp_path, capfd, what):
-    run = track(faces_manifest, tmp_path)
+    run = track(faces_manifest, tmp_path, total_images=4)
     if what == "a file in its place":
         (run.folder / "tensorboard").write_text("")
     elif Path("/proc/self").is_dir():  # takes none from root either
@@ -203,4 +203,4 @@ def test_a_folder_that_cannot_be_written_to_is_said_once(faces_manifest, tmp_pat
     assert message.startswith("TensorBoard: could not start: ") and message.endswith(
         "; training goes on without it"
     )
-    assert capfd.readouterr().err.strip() == message and len(read_log(run.folder)[0]) == 8
+    assert capfd.readouterr().err.strip() == message and len(read_log(run.folder)[0]) == 2

@@ -20,6 +20,7 @@ from s2f_utils.data import Manifest, read_manifest, stores
 from s2f_utils.methods.method import Term
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
+from s2f_utils.runtime import ConfigError
 from s2f_utils.train import TrainingDiverged
 from s2f_utils.train.config import resolve, settings_of
 from s2f_utils.train.log import read_log
@@ -92,6 +93,7 @@ def run_of(method, manifest, folder, resume="never", **changes):
         "batch_size": 2,
         "total_images": 24,
         "num_samples": 2,
+        "sample_every_images": 12,
         "log_every_images": 2,
         "shift_px": 2.0,
     }
@@ -113,9 +115,8 @@ def test_faithful_resumes_bit_for_bit_and_lowers_its_losses(manifest, tmp_path):
         for k in expected
         if not torch.equal(torch.as_tensor(expected[k]), torch.as_tensor(found[k]))
     ] == []
-    longer = run_of(
-        method, manifest, tmp_path / "longer", total_images=320, batch_size=4, flip=0.0, dropout=0.0
-    )
+    steady = {"flip": 0.0, "dropout": 0.0, "batch_size": 4, "sample_every_images": 320}
+    longer = run_of(method, manifest, tmp_path / "longer", total_images=320, **steady)
     train(longer, progress=False)
     rows = read_log(longer.folder)[0]
     l1 = [row["loss_l1"] for row in rows]
@@ -256,6 +257,7 @@ def test_losses_fall_on_a_few_pairs(tiny, manifest, tmp_path):
         batch_size=4,
         flip=0.0,
         load_size_px=32,
+        sample_every_images=320,
     )
     assert train(run, progress=False) == "done"
     l1 = [row["loss_l1"] for row in read_log(run.folder)[0]]
@@ -281,6 +283,16 @@ def test_an_answer_that_is_no_picture_leaves_out_a_sheet_and_ends_nothing(tiny, 
         "could not write a sample sheet at image 8",
     ]
     assert [path.name for path in (run.folder / "samples").iterdir()] == ["00000016.png"]
+
+
+def test_what_fails_in_a_callback_ends_training(tiny, manifest, tmp_path):
+    class Reads:
+        def on_sample(self, run, path):
+            (tmp_path / "missing").read_text()
+
+    run = start(tiny, manifest, tmp_path)
+    with pytest.raises(FileNotFoundError, match="missing"):
+        train(run, callbacks=[Reads()], progress=False)
 
 
 def test_samples_are_scored_as_their_sheet_would_be(tiny, manifest, tmp_path):
@@ -587,6 +599,17 @@ def test_a_loss_that_is_logged_and_not_trained_is_refused(tiny, manifest, tmp_pa
         train(run, step=step, progress=False)
 
 
+def test_a_loss_without_a_weight_is_refused_by_its_name(tiny, manifest, tmp_path):
+    def step(model, batch, ctx):
+        terms = {"loss_new": model.net_g(batch.a).mean()}
+        ctx.descend(terms, model.opt_g)
+        return terms
+
+    run = start(tiny, manifest, tmp_path)
+    with pytest.raises(TypeError, match=r"loss_new: must be Term\(loss, weight\)"):
+        train(run, step=step, progress=False)
+
+
 def test_chunks_add_up_to_the_whole(tiny, manifest, tmp_path):
     run = start(tiny, manifest, tmp_path)
     reasons = [train(run, max_seconds=0.0, progress=False) for _ in range(12)]
@@ -637,12 +660,22 @@ def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_p
     torch.save(state, run.resume_path)
     with pytest.raises(checkpoints.CheckpointError, match=r"elastic: 0.0 there, 0.05 here"):
         start(tiny, manifest, tmp_path, resume=run.folder, elastic=0.05)
+    cgan = resolve("cgan", "fast", has_gpu=False)
+    with pytest.raises(checkpoints.CheckpointError, match="is a run of pix2pix: name that method"):
+        open_run(cgan, manifest, tmp_path, device="cpu", resume=run.folder, progress=False)
     fewer = Manifest(
         manifest.path, [p for p in manifest.pairs if p.id != manifest.split("train")[0].id]
     )
     with pytest.raises(checkpoints.CheckpointError, match="other pairs"):
         start(tiny, fewer, tmp_path, resume=run.folder)
     assert start(tiny, fewer, tmp_path, resume="auto").folder != run.folder
+
+
+def test_a_name_that_is_a_path_is_refused_before_any_picture_is_read(tiny, manifest, tmp_path):
+    unreadable = Manifest(manifest.path, [])
+    with pytest.raises(ConfigError, match="a run's name is no path, got 'a/b'"):
+        open_run(tiny(), unreadable, tmp_path, name="a/b", device="cpu", progress=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_data_made_anew_under_the_same_ids_start_anew(tiny, manifest, tmp_path):
@@ -657,9 +690,13 @@ def test_data_made_anew_under_the_same_ids_start_anew(tiny, manifest, tmp_path):
         start(tiny, data, tmp_path, resume=run.folder)
     assert start(tiny, data, tmp_path, resume="auto").folder != run.folder
     state = torch.load(run.resume_path, weights_only=True)
-    del state["data_bytes"]  # a run of an earlier release
+    for name in ("data_bytes", "spent_s", "longest_images", "sums", "nums"):
+        del state[name]
+    state["model"]["steps"] = state.pop("steps")  # all this as in a run of an earlier release
     torch.save(state, run.resume_path)
-    assert start(tiny, data, tmp_path, resume=run.folder).images_seen == 6
+    again = start(tiny, data, tmp_path, resume=run.folder)
+    assert (again.images_seen, again.steps, again.spent_s) == (6, run.steps, again.seconds)
+    assert again.live["sample_every"] == run.live["sample_every"] and not again.losses.sums
 
 
 def parts_to_break(run, what):
@@ -735,14 +772,15 @@ def test_snapshots_are_spread_evenly_and_can_be_used(tiny, manifest, tmp_path):
 
 
 def test_a_longer_run_spaces_its_sheets_anew_unless_they_were_set(tiny, manifest, tmp_path):
-    run = start(tiny, manifest, tmp_path, total_images=200)
+    usual = {"sample_every_images": 0}
+    run = start(tiny, manifest, tmp_path, total_images=200, **usual)
     assert run.live["sample_every"] == 10
     train(run, callbacks=[StopAt(2)], progress=False)
-    again = start(tiny, manifest, tmp_path, total_images=400, resume="auto")
+    again = start(tiny, manifest, tmp_path, total_images=400, resume="auto", **usual)
     assert (again.folder, again.live["sample_every"]) == (run.folder, 20)
     again.live.set("sample_every", 8.0, "test")
     train(again, callbacks=[StopAt(4)], progress=False)
-    third = start(tiny, manifest, tmp_path, total_images=600, resume="auto")
+    third = start(tiny, manifest, tmp_path, total_images=600, resume="auto", **usual)
     assert (third.folder, third.live["sample_every"]) == (run.folder, 8)
 
 

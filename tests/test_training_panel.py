@@ -18,12 +18,10 @@ pytest.importorskip("ipywidgets")
 
 
 @pytest.fixture()
-def run(tiny, faces_manifest, tmp_path, monkeypatch):
-    monkeypatch.setattr("s2f_utils.notebook.panel.LEAST_S", 0.0)
-    monkeypatch.setattr("s2f_utils.notebook.panel.SHARE", 1e9)  # every point is drawn
+def run(tiny, faces_manifest, tmp_path):
     manifest = read_manifest(faces_manifest)
     return open_run(
-        tiny(sample_every_images=8),
+        tiny(sample_every_images=8, total_images=16),
         manifest,
         tmp_path,
         resume="never",
@@ -53,7 +51,9 @@ def let_page_act(polled, waiting):  # noqa: F811
     polled.poll = poll
 
 
-def test_curves_samples_and_changes_follow_the_training(polled, run):  # noqa: F811
+def test_curves_samples_and_changes_follow_the_training(polled, run, monkeypatch):  # noqa: F811
+    monkeypatch.setattr("s2f_utils.notebook.panel.LEAST_S", 0.0)
+    monkeypatch.setattr("s2f_utils.notebook.panel.DRAWING_SHARE", 1e9)  # every point is drawn
     panel = TrainingPanel(run)
     panel.show()
     shown = []
@@ -73,8 +73,8 @@ def test_curves_samples_and_changes_follow_the_training(polled, run):  # noqa: F
     assert viz.change_marks(events, 1.0) == [(change["images"], "lambda_l1 100 → 50")]
     sheets = sorted((run.folder / "samples").glob("*.png"))
     assert panel.through_time.max == len(sheets) - 1 == panel.through_time.value
-    assert panel.picture.value == sheets[-1].read_bytes() and panel.when.value == "24 images"
-    assert "24 of 24 images" in panel.progress.value
+    assert panel.picture.value == sheets[-1].read_bytes() and panel.when.value == "16 images"
+    assert "16 of 16 images" in panel.progress.value
     run.images_seen = (
         32  # in the last step of a time budget, whose number of images was too low an estimate
     )
@@ -123,7 +123,7 @@ def test_where_the_page_cannot_be_asked_the_cell_again_goes_on(page, run):  # no
     assert train_live(train, run, panel, max_seconds=0.0) == "chunk" and run.images_seen == 2
     assert train_live(train, run, panel, callbacks=[Watch()]) == "done"
     assert (
-        "controls.json" in told[0] and panel.status.value == "ended: done" and run.images_seen == 24
+        "controls.json" in told[0] and panel.status.value == "ended: done" and run.images_seen == 16
     )
     assert (run.folder / "generator.safetensors").is_file()
 
@@ -131,6 +131,6 @@ def test_where_the_page_cannot_be_asked_the_cell_again_goes_on(page, run):  # no
 def test_without_a_page_it_trains_logs_and_draws_nothing(run, capsys):
     panel = TrainingPanel(run)
     assert train_live(train, run, panel, progress=False) == "done"
-    assert panel.box is None and len(read_log(run.folder)[0]) == 12
+    assert panel.box is None and len(read_log(run.folder)[0]) == 8
     printed = capsys.readouterr()
     assert printed.out == printed.err == ""

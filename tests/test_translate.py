@@ -64,20 +64,21 @@ def test_three_answers_and_a_sheet_that_says_they_are_generated(answer, tmp_path
 
 
 def test_the_average_is_one_answer_and_a_remark_says_so_where_several_are_asked(model, drawing):
-    answer = answer_to(model, drawing, answer="average")
+    answer = answer_to(model, drawing, answer="average", preview=True)
     assert [face.name for face in answer.faces] == ["average"]
     assert "one-average" in {remark.code for remark in answer.remarks}
 
 
 def test_further_people_are_of_one_round_and_not_the_one_who_is_kept(model, drawing):
-    at_7 = answer_to(model, drawing, seed=7).faces
+    at_7 = answer_to(model, drawing, seed=7, preview=True).faces
     assert at_7[0].person != at_7[2].person and at_7[2].notes["seed"] == "0"
-    again = answer_to(model, drawing, keep=answer_to(model, drawing).faces[2].person).faces
+    kept = answer_to(model, drawing, preview=True).faces[2].person
+    again = answer_to(model, drawing, keep=kept, preview=True).faces
     assert again[0].person != again[2].person
 
 
 def test_at_temperature_0_the_likeliest_person_comes_once(model, drawing):
-    answer = answer_to(model, drawing, temperature=0.0)
+    answer = answer_to(model, drawing, temperature=0.0, preview=True)
     assert [face.name for face in answer.faces] == ["person", "average"]
     assert "one-likeliest" in {remark.code for remark in answer.remarks}
 
@@ -89,7 +90,7 @@ def test_a_run_of_faces_answers_as_the_shipped_model_does(tmp_path, capsys):
     shutil.copy(shipped.file_of(shipped.EXPECT), run / "generator.safetensors")
     for out, names in (("o", []), ("own", [str(run)])):
         command = ["translate", *names, str(tmp_path / "d.png"), "--out", str(tmp_path / out)]
-        assert cli.main([*command, "--engine", "torch", "--candidates", "1"]) == 0
+        assert cli.main([*command, "--engine", "torch", "--candidates", "1", "--preview"]) == 0
     own, usual = (images.read_notes(tmp_path / out / "d-photo.png") for out in ("own", "o"))
     assert own["person"] == usual["person"]
 
@@ -103,12 +104,12 @@ def test_nothing_is_overwritten(answer, tmp_path):
 
 
 def test_back_into_the_papers_frame(drawing, model, tmp_path):
-    answer = answer_to(model, drawing, frame="paper")
+    answer = answer_to(model, drawing, frame="paper", preview=True)
     files = write_answer(answer, tmp_path)
     laid = images.load_rgb(files[1])
     assert laid.shape == drawing.shape
     tall = np.pad(drawing, ((0, 2400), (0, 0), (0, 0)), constant_values=255)
-    tall_answer = answer_to(model, tall, answer="average", frame="paper")
+    tall_answer = answer_to(model, tall, answer="average", frame="paper", preview=True)
     pictures = [tall, tall_answer.faces[0].picture]
     height, width = sheet(pictures, ["your drawing", "average"]).shape[:2]
     pen = ImageDraw.Draw(Image.new("RGB", (1, 1)))
@@ -118,8 +119,8 @@ def test_back_into_the_papers_frame(drawing, model, tmp_path):
     above, centre = faces.transform(corners, back).round().astype(int)
     assert above[1] > 4
     assert np.array_equal(laid[: above[1]], drawing[: above[1]])  # the paper beside it is as it was
-    request = DrawingRequest(frame="paper")
-    made = model.answer([answer.drawing.image], [request])[0][SIZE // 2, SIZE // 2]
+    request = DrawingRequest(frame="paper", preview=True)
+    made = model.answer([answer.drawing.image], [request])[0][CROP // 2, CROP // 2]
     assert np.abs(laid[centre[1], centre[0]].astype(int) - made).max() < 40
 
 
@@ -140,7 +141,8 @@ def test_the_answers_path_is_printed_and_opened_where_there_is_a_screen(
     Image.fromarray(drawings.example("plain-man")).save(tmp_path / "d.png")
     opened = []
     monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
-    command = ["translate", str(tmp_path / "d.png"), "--out", str(tmp_path / "o"), "--open"]
+    command = ["translate", str(tmp_path / "d.png"), "--out", str(tmp_path / "o")]
+    command += ["--open", "--preview"]
     monkeypatch.setenv("DISPLAY", ":0")
     assert cli.main([*command, "--answer", "average"]) == 0
     file, (out, err) = tmp_path / "o" / "d-photo.png", capsys.readouterr()

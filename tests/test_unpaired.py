@@ -81,3 +81,19 @@ def test_the_same_call_goes_on_and_another_is_refused(sources, tmp_path, capsys)
     assert "already complete: 22 pictures" in capsys.readouterr().out
     with pytest.raises(data_prep.DataError, match="holds a set made in another way"):
         make_unpaired(sources, out, size_px=32)
+
+
+def test_an_option_that_only_pairs_have_is_refused_by_name(sources, tmp_path):
+    of_pairs = {
+        "layout": "nosuch",
+        "sketch_side": "right",
+        "points": "nosuch.csv",
+        "identity": "[",
+        "split_list": "nosuch.csv",
+        "drop_leaks": True,
+    }
+    for name, value in of_pairs.items():
+        option = f"--{name.replace('_', '-')},"
+        with pytest.raises(data_prep.DataError, match=f"no use for {option}"):
+            make_unpaired(sources, tmp_path / "set", align="face", **{name: value})
+    assert not (tmp_path / "set").exists()

@@ -18,6 +18,7 @@ from data_prep import files
 from data_prep.make.recipe import MIN_SIDE_PX, SQUEEZED, Recipe
 from data_prep.make.write import MASK, PHOTO, SKETCH, Item, Part, Prepared
 from data_prep.messages import NUM_SHOWN, say, warn
+from s2f_utils.data import shown_copy
 from s2f_utils.pictures import background, cleanup, duplicates, faces, images, sketches
 
 MIN_AB_ASPECT = 1.2  # narrower pictures are not two faces side by side
@@ -313,22 +314,23 @@ def review(
     copies = duplicates.find_duplicates(
         [duplicates.hashes_of(note) for note in notes], splits, progress=progress
     )
-    alike = [_shown(items, copy) for copy in copies if not copy.sure]
+    alike = [_by_split(items, copy) for copy in copies if not copy.sure]
     if alike:
         kept["alike_in_two_splits"] = alike
         warn(
             f"{len(alike)} photos are much alike in two splits: look whether they are the same"
-            f" ({_listed(alike)})"
+            f" ({_listed([shown_copy(ids) for ids in alike])})"
         )
     sure = [copy for copy in copies if copy.sure]
     if not sure:
         return list(items), kept
-    kept["in_two_splits"] = [_shown(items, copy) for copy in sure]
+    kept["in_two_splits"] = [_by_split(items, copy) for copy in sure]
     if drop_leaks:
         return _without_leaks(items, sure, kept, progress), kept
+    shown = _listed([shown_copy(ids) for ids in kept["in_two_splits"]])
     warn(
-        f"{len(sure)} photos are in two splits ({_listed(kept['in_two_splits'])}): scores would be"
-        " too good; --drop-leaks mends it"
+        f"{len(sure)} photos are in two splits ({shown}): scores would be too good; --drop-leaks"
+        " mends it"
     )
     return list(items), kept
 
@@ -349,9 +351,10 @@ def count_faces(
     return kept
 
 
-def _shown(items: Sequence[Item], copy: duplicates.Duplicate) -> str:
+def _by_split(items: Sequence[Item], copy: duplicates.Duplicate) -> dict[str, str]:
+    """The two splits that a photo is in → its id there."""
     rows = [items[n].row for n in (copy.first, copy.second)]
-    return " = ".join(f"{row['split']}/{row['id']}" for row in rows)
+    return {row["split"]: row["id"] for row in rows}
 
 
 def _without_leaks(
@@ -370,7 +373,7 @@ def _without_leaks(
         (dropped if is_leak else left).append(item)
     kept["dropped_leaks"] = sorted(item.row["id"] for item in dropped)
     say(f"{len(dropped)} training pairs of people who are also in another split left out", progress)
-    elsewhere = [text for text in kept["in_two_splits"] if "train/" not in text]
+    elsewhere = [shown_copy(ids) for ids in kept["in_two_splits"] if "train" not in ids]
     if elsewhere:
         warn(f"{len(elsewhere)} photos are in validation and in testing ({_listed(elsewhere)})")
     return left

@@ -24,6 +24,8 @@ from s2f_utils.pictures import cleanup, faces, images
 
 FEW = 20  # pictures of a side
 VAL_SHARE = 0.1
+# Fields of a recipe that pictures without a partner do not have.
+OF_PAIRS = ("layout", "sketch_side", "points", "identity", "split_list", "drop_leaks")
 
 
 def unpaired_plan(
@@ -77,6 +79,10 @@ def _check_recipe(recipe: Recipe) -> None:
             "--unpaired: pictures without a partner are resized, aligned by their face, or cleaned"
             " up: no more"
         )
+    given = [name for name in OF_PAIRS if getattr(recipe, name) != getattr(Recipe, name)]
+    if given:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise DataError(f"--unpaired has no use for {options}, of pairs: leave it out")
 
 
 def _check_sides(sketches: Sequence[Picture], photos: Sequence[Picture]) -> None:

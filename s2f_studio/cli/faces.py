@@ -63,16 +63,24 @@ def faces(
         layers: which styles come from chance: open (as the encoder learned it), coarse, middle,
             fine, or 5-9
     """
+    from s2f_studio import shipped
     from s2f_utils import infer
     from s2f_utils.pictures import images
     from s2f_utils.runtime import counted
 
+    if model in shipped.NAMES:
+        raise ValueError(
+            f"{model}: 's2f translate' gives its faces for a drawing; this needs a stylegan2 or psp"
+            " model, such as sketch-to-face-128"
+        )
     paths = infer.find_pictures(inputs) if inputs else []
     check_out(out, inputs, "pictures")
     if label_map and len(paths) != 1:
         raise ValueError("--map belongs to one sketch: name that sketch")
     if num == 0 and not paths:
         raise ValueError("--num 0 and no picture: nothing to do")
+    if not paths and (layers, strength) != ("open", 1.0):
+        raise ValueError("--layers and --strength belong to pictures: name one")
     net = infer.load_styles(model, device, engine=engine)
     if not paths:
         random = net.draw(num, seed, 0.7 if psi is None else psi)

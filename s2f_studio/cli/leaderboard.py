@@ -25,7 +25,7 @@ def leaderboard(
     """Compare the saved outputs of several models.
 
     They are measured by every metric, beside the answers that need no model: a table as Markdown,
-    and a contact sheet.
+    of which the main columns and the metrics that you name are printed, and a contact sheet.
 
     Args:
         outputs: run folders, or folders of PNGs by id; NAME=PATH names one
@@ -51,5 +51,6 @@ def leaderboard(
         direction=direction,
     )
     table = tables.write(board, out)
-    print(tables.as_markdown(board))
-    print(f"written: {table} and, beside it, faces.png")
+    named = () if metrics == "all" else names
+    print(tables.as_markdown(board, list(dict.fromkeys((*tables.SHORT, *named)))))
+    print(f"written: {table}, with every metric, and beside it faces.png")

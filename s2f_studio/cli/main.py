@@ -25,11 +25,22 @@ from s2f_studio.cli.train import train
 from s2f_studio.cli.translate import translate
 from s2f_studio.cli.weights import weights
 from s2f_studio.refusal import is_for_a_user
+from s2f_utils.runtime import READER_LEFT, discard_stdout
 
-OF_NETWORKS = (train, faces, enhance, evaluate, leaderboard, weights, doctor)
-OF_DRAWINGS = (translate, finetune, export, push, app)
-COMMANDS: tuple[Callable[..., int | None], ...] = OF_NETWORKS + OF_DRAWINGS
-READER_LEFT = 141  # exit status where stdout is closed, as of a program that ends by SIGPIPE
+COMMANDS: tuple[Callable[..., int | None], ...] = (
+    train,
+    faces,
+    enhance,
+    evaluate,
+    leaderboard,
+    weights,
+    doctor,
+    translate,
+    finetune,
+    export,
+    push,
+    app,
+)
 EXAMPLES = """Examples:
 
     s2f translate drawing.jpg
@@ -76,8 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("s2f: interrupted; nothing is half written", file=sys.stderr)
         return 130
     except BrokenPipeError:  # such as head, which has read enough
-        # Python flushes once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_stdout()
         return READER_LEFT
     except Exception as error:
         text = _explain(error)

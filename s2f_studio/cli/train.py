@@ -173,18 +173,14 @@ def _list_settings(method: str, profile: str, resolved: Resolved, device: torch.
 
 def _score(run: TrainingRun, manifest: Manifest, device: str) -> None:
     """Score a run in each of its directions on the validation split, and print the tables."""
-    from s2f_studio.faces.method import ExpectMethod
+    from s2f_studio.loading import load
     from s2f_utils import runtime
     from s2f_utils.data import DataError
-    from s2f_utils.infer.loading import load_by_torch
     from s2f_utils.metrics.evaluation import evaluate
 
     if not manifest.split("val"):
         print(f"not scored: {NO_VALIDATION}")
         return
-    load = load_by_torch
-    if isinstance(run.model, ExpectMethod):
-        from s2f_studio.loading import load
     for direction in run.generators:
         translator = load(run.folder, device, direction=direction)
         is_main = direction == run.config.direction

@@ -196,16 +196,17 @@ class FaceModel(Translator):
         shape = shape_prior.coordinates(look.points, look.off_by_hand).astype(np.float32)
         lips = mesh.lips_of(look.points).astype(np.float32)
         crude = np.float32(look.flags["crude"])
-        given = (
-            square,
-            look.points.astype(np.float32),
-            np.stack([look.parts[name] for name in ("person", "hair")]).astype(np.float32),
-            shape,
-            lips,
-            crude,
-            worn_in(look),
+        parts = np.stack([look.parts[name] for name in ("person", "hair")])
+        looks, hair, features = self._run(
+            "read",
+            picture=square,
+            points=look.points.astype(np.float32),
+            parts=parts.astype(np.float32),
+            shape=shape,
+            lips=lips,
+            crude=crude,
+            worn=worn_in(look),
         )
-        looks, hair, features = self._run("read", *given)
         return Reading(looks, hair, features, shape, lips, crude)
 
     def choose_person(self, reading: Reading, ask: DrawingRequest) -> Person:
@@ -214,15 +215,15 @@ class FaceModel(Translator):
         is_given = ask.keep is not None or any(one.picked for one in ask.chosen)
         (code,) = self._run(
             "fit",
-            code,
-            reading.hair,
-            reading.looks,
-            reading.shape,
-            reading.lips,
-            reading.crude,
-            chances,
-            np.float32(firmness(ask.likely)),
-            np.float32(is_given),
+            code=code,
+            hair=reading.hair,
+            looks=reading.looks,
+            shape=reading.shape,
+            lips=reading.lips,
+            crude=reading.crude,
+            chances=chances,
+            firmness=np.float32(firmness(ask.likely)),
+            is_given=np.float32(is_given),
         )
         code, traits = self.edit(code, ask)
         return Person(text_of(code), traits, surely_worn(reading.looks))
@@ -234,13 +235,13 @@ class FaceModel(Translator):
         a preview, and what is missing is asked for as well.
         """
         wanted = asked.traits_of(ask.person)
-        changed, traits = self._run("edit", code, wanted)
+        changed, traits = self._run("edit", code=code, asked=wanted)
         if "skin" not in ask.person:
             return changed, traits
         aim, skin = wanted.copy(), [TRAITS.index(name) for name in asked.TONES["skin"]]
         for _ in range(SKIN_ROUNDS):
             aim[skin] += wanted[skin] - self.skin_of(changed)
-            changed, traits = self._run("edit", code, aim)
+            changed, traits = self._run("edit", code=code, asked=aim)
         traits[skin] = self.skin_of(changed)
         return changed, traits
 
@@ -266,12 +267,18 @@ class FaceModel(Translator):
         return code, chances
 
     def _guess(self, reading: Reading, ask: DrawingRequest, temperature: float) -> list[np.ndarray]:
-        given = np.int64(ask.seed), np.float32(temperature), np.float32(ask.guidance)
-        return self._run("guess", reading.features, *given)
+        return self._run(
+            "guess",
+            features=reading.features,
+            seed=np.int64(ask.seed),
+            temperature=np.float32(temperature),
+            guidance=np.float32(ask.guidance),
+        )
 
-    def _run(self, stage: str, *given: np.ndarray) -> list[np.ndarray]:
-        """A stage's outputs for one drawing or person."""
-        return [one[0] for one in self.engine.run(stage, *(np.asarray(one)[None] for one in given))]
+    def _run(self, stage: str, **given: np.ndarray) -> list[np.ndarray]:
+        """A stage's outputs for one drawing or person, from its inputs by name."""
+        batch = {name: np.asarray(one)[None] for name, one in given.items()}
+        return [one[0] for one in self.engine.run(stage, **batch)]
 
     def make_picture(
         self, square: np.ndarray, look: Landmarks, person: Person | None, ask: DrawingRequest
@@ -288,7 +295,7 @@ class FaceModel(Translator):
         """The picture of a person: uint8 (S, S, 3)."""
         weights.generator()  # fetched now if it is not here, or what to do is said
         size = "preview" if ask.preview else "paint_large" if ask.large else "paint"
-        return self._run(size, code)[0]
+        return self._run(size, code=code)[0]
 
     def lay_average(self, square: np.ndarray, look: Landmarks, ask: DrawingRequest) -> np.ndarray:
         """The average face, where a portrait has it, or to be laid on the drawing."""
@@ -299,7 +306,7 @@ class FaceModel(Translator):
         field = warping.coarse_field(points, mean, FACE_PX).astype(np.float32)
         average = average_face(self.engine, square, look, ask)
         large = "" if ask.preview else "_large"
-        return self._run(f"lay{large}", average[:3], field)[0]
+        return self._run(f"lay{large}", face=average[:3], coarse=field)[0]
 
     def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
         """As `Translator.translate_batch`: the default answer, at the drawn place, to be scored."""

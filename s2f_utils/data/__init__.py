@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,6 +61,27 @@ def terms_of(settings: Mapping[str, Any]) -> list[str]:
     if "cufs" in str(settings.get("layout", "")).split("+"):
         terms.add(CUFS_TERMS)
     return sorted(terms)
+
+
+def copies_in(settings: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The photos that are in two splits, by a manifest's settings: of each, split → its id there.
+    Older sets have texts like those of `shown_copy`, whose ids may contain their equals sign.
+    """
+    split = f"({'|'.join(SPLITS)})"
+    copies = []
+    for copy in settings.get("in_two_splits", ()):
+        if isinstance(copy, str):
+            first, first_id, second, second_id = re.fullmatch(
+                f"{split}/(.*) = {split}/(.*)", copy
+            ).groups()
+            copy = {first: first_id, second: second_id}
+        copies.append(copy)
+    return copies
+
+
+def shown_copy(ids: Mapping[str, str]) -> str:
+    """A photo in two splits, split → its id there, as "test/7 = train/3"."""
+    return " = ".join(f"{split}/{name}" for split, name in ids.items())
 
 
 def read_manifest(path: str | os.PathLike) -> Manifest:

@@ -82,15 +82,14 @@ class Restorer(Model):
     def answer(
         self, pictures: Sequence[np.ndarray], requests: Sequence[Request]
     ) -> list[np.ndarray]:
-        """As `Model.answer`, of photos, uint8 (H, W, 3), with each request's `strength`; square
-        ones count as aligned faces. Raises what `enhance` raises.
+        """As `Model.answer`, of photos, uint8 (H, W, 3), whose faces are detected, with each
+        request's `strength`. Raises what `enhance` raises.
         """
         answers = []
         for picture, request in zip(pictures, requests, strict=True):
             if request.strength > 0:
-                is_square = picture.shape[0] == picture.shape[1]
                 options = {"strength": request.strength, "seed": request.seed}
-                picture = enhance(picture, self, aligned=is_square, **options).image
+                picture = enhance(picture, self, **options).image
             answers.append(picture)
         return answers
 
@@ -152,7 +151,7 @@ def enhance(
 
     Raises FaceError if no face is detected, or ValueError for another picture or setting.
     """
-    _check(image, upscale, aligned)
+    _check(image, strength, upscale, aligned)
     size_px = restorer.size_px
     if aligned:
         where = [faces.centre_face(image.shape[:2])]
@@ -202,8 +201,12 @@ def _changed(image: np.ndarray, change: np.ndarray, strength: float) -> np.ndarr
     return images.rounded(image + strength * change)
 
 
-def _check(image: np.ndarray, upscale: int, aligned: bool) -> None:
+def _check(image: np.ndarray, strength: float, upscale: int, aligned: bool) -> None:
     height, width, _ = checked(image).shape
+    if not 0 <= strength <= 1:
+        raise ValueError(f"strength must be from 0 to 1, got {strength}")
+    if upscale not in range(1, 5):
+        raise ValueError(f"upscale must be 1, 2, 3 or 4, got {upscale}")
     if aligned and height != width:
         raise ValueError(
             f"an aligned picture is square, got {width}x{height}: leave it out to detect the face"

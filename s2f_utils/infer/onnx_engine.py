@@ -27,7 +27,7 @@ def threads_wanted() -> int:
 
 
 def set_threads(num: int) -> None:
-    """Set the number of threads per answer, for all engines."""
+    """Set the number of threads per answer: PyTorch's, and that of engines opened afterwards."""
     global default_threads
     default_threads = num
     if runtime.has_engine(runtime.TORCH):
@@ -60,11 +60,14 @@ class OnnxEngine:
         """Whether there is such a stage."""
         return stage in self.files
 
-    def run(self, stage: str, *given: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The stage's outputs for its inputs, in the stage's order. Thread-safe."""
+    def run(self, stage: str, *given: np.ndarray, **named: np.ndarray) -> tuple[np.ndarray, ...]:
+        """The stage's outputs, in its order, for its inputs, in its order or by name.
+        Thread-safe.
+        """
         session = self._session(stage)
         names = [one.name for one in session.get_inputs()]
-        inputs = dict(zip(names, map(np.ascontiguousarray, given), strict=True))
+        inputs = named or dict(zip(names, given, strict=True))
+        inputs = {name: np.ascontiguousarray(one) for name, one in inputs.items()}
         return tuple(session.run(None, inputs))
 
     def takes(self, stage: str) -> list[tuple[int | str, ...]]:

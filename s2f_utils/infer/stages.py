@@ -64,18 +64,22 @@ class TorchEngine:
         """Whether there is such a stage."""
         return stage in self.stages
 
-    def run(self, stage: str, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The stage's outputs for its inputs, in the stage's order. Thread-safe."""
+    def run(self, stage: str, *given: np.ndarray, **named: np.ndarray) -> tuple[np.ndarray, ...]:
+        """The stage's outputs, in its order, for its inputs, in its order or by name.
+        Thread-safe.
+        """
         module = self.stage(stage)
-        tensors = [
-            torch.from_numpy(np.require(one, requirements="CW")).to(self.precision.device)
-            for one in inputs
-        ]
+        tensors = [self._placed(one) for one in given]
+        named_tensors = {name: self._placed(one) for name, one in named.items()}
         with torch.no_grad(), self._repeatable():
-            outputs = module(*tensors)
+            outputs = module(*tensors, **named_tensors)
         if not isinstance(outputs, tuple):
             outputs = (outputs,)
         return tuple(one.cpu().numpy() for one in outputs)
+
+    def _placed(self, array: np.ndarray) -> torch.Tensor:
+        whole = np.require(array, requirements="CW")
+        return torch.from_numpy(whole).to(self.precision.device)
 
     @contextlib.contextmanager
     def _repeatable(self) -> Iterator[None]:

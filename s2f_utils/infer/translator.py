@@ -126,7 +126,7 @@ class Translator(Model):
                 f"mode {mode} is for pix2pix, and needs PyTorch: choose --engine torch, or the mode"
                 f" {MODES[0]}"
             )
-        given = [np.array(seeds, np.int64)] if seeds else []
+        given = [np.array(seeds, np.int64)] if len(seeds) else []
         return self.engine.run(mode, batch, *given)[0]
 
     def _to_squares(

@@ -76,8 +76,8 @@ class AdaptiveP:
 
 
 def _sometimes(p: float, values: Tensor, neutral: float) -> Tensor:
-    """Each value with the probability p, else the neutral one."""
-    return torch.where(distributed.rand(len(values)) < p, values, torch.tensor(neutral))
+    """A picture's values, of (..., N), with the probability p, else the neutral one."""
+    return torch.where(distributed.rand(values.shape[-1]) < p, values, torch.tensor(neutral))
 
 
 def _matrix(num: int, *rows: list[Tensor | float]) -> Tensor:
@@ -99,15 +99,13 @@ def transform_places(x: Tensor, p: float) -> Tensor:
     def stretch(wide: Tensor, high: Tensor) -> Tensor:
         return _matrix(num, [wide, 0, 0], [0, high, 0])
 
-    def shift(right: Tensor, down: Tensor) -> Tensor:
+    def shift(offsets: Tensor) -> Tensor:  # (N, 2)
+        right, down = _sometimes(p, offsets.T, 0.0)  # both or neither
         return _matrix(num, [1, 0, right], [0, 1, down])
 
     def turn(p: float, angles: Tensor) -> Tensor:
         angles = _sometimes(p, angles, 0.0)
         return _matrix(num, [angles.cos(), -angles.sin(), 0], [angles.sin(), angles.cos(), 0])
-
-    def whole_pixels() -> Tensor:
-        return _sometimes(p, ((distributed.rand(num) - 0.5) * size / 4).round() * 2 / size, 0.0)
 
     # Each matrix maps an output pixel back to its input position, the last change first.
     # There are two rotations, at least one of which happens with the probability p.
@@ -117,12 +115,12 @@ def transform_places(x: Tensor, p: float) -> Tensor:
     wide = _sometimes(p, torch.exp2(0.2 * distributed.randn(num)), 1.0)
     matrix = stretch(mirror, torch.ones(num))
     matrix = matrix @ turn(p, distributed.randint(0, 4, num) * math.pi / 2)
-    matrix = matrix @ shift(whole_pixels(), whole_pixels())
+    matrix = matrix @ shift(((distributed.rand(num, 2) - 0.5) * size / 4).round() * 2 / size)
     matrix = matrix @ stretch(scale, scale)
     matrix = matrix @ turn(p_turn, (distributed.rand(num) * 2 - 1) * math.pi)
     matrix = matrix @ stretch(wide, 1 / wide)
     matrix = matrix @ turn(p_turn, (distributed.rand(num) * 2 - 1) * math.pi)
-    matrix = matrix @ shift(*(_sometimes(p, 0.25 * distributed.randn(num), 0.0) for _ in range(2)))
+    matrix = matrix @ shift(0.25 * distributed.randn(num, 2))
     return resample(x, matrix[:, :2])
 
 

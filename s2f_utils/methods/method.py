@@ -75,8 +75,12 @@ class Context:
     ) -> None:
         """One optimiser step on the weighted sum of these losses: clear the gradients, go
         backward, average them over the ranks, step. Only the weights of `opt` get a gradient,
-        clipped to the total norm `max_norm`; 0: never. Scaled in float16.
+        clipped to the total norm `max_norm`; 0: never. Scaled in float16. TypeError for a loss
+        that is no `Term`.
         """
+        bare = [name for name, term in terms.items() if not isinstance(term, Term)]
+        if bare:
+            raise TypeError(f"{', '.join(bare)}: must be Term(loss, weight), got the bare loss")
         self.trained |= set(terms)
         loss = sum(term.weight * term.value for term in terms.values())
         opt.zero_grad(set_to_none=True)
@@ -148,8 +152,9 @@ class Method(ABC):
     init_args: ClassVar[tuple[str, ...]] = ()  # settings that are such a network's arguments
     load_scale = 1.0  # load_size_px, as a multiple of size_px
 
-    # Its training data: "pairs", "unpaired" (both domains, of different faces), "photos", or
-    # "custom", which `read_data` reads.
+    # Its training data: "pairs" (of a photo and what `direction` begins with, which may be the
+    # photo itself), "unpaired" (both domains, of different faces), "photos" (without a ground truth
+    # to be scored by), or "custom", which `read_data` reads.
     data = "pairs"
     read_data: ClassVar[Callable[..., Data] | None] = None
     batch_of_16gb = 0  # the batch of `full` for a GPU of 16 GB, where the paper's needs more

@@ -17,15 +17,15 @@ class SharedChange:
     """A random change of colours and position, the same for a real and its fake picture, so that
     their features can be compared at each position.
 
-    num: of pairs, of which `SHARE` are changed; edges are mirrored.
+    num: of pairs, of which `CHANGED_SHARE` are changed; edges are mirrored.
     """
 
-    SHARE = 0.6
+    CHANGED_SHARE = 0.6
     # brightness (of white), contrast, saturation, right, down (of a side)
     LIMITS = (0.25, 0.25, 0.4, 0.08, 0.08)
 
     def __init__(self, num: int) -> None:
-        changed = (distributed.rand(num, 1) < self.SHARE).float()
+        changed = (distributed.rand(num, 1) < self.CHANGED_SHARE).float()
         # (N, 5)
         self.drawn = (2 * distributed.rand(num, 5) - 1) * torch.tensor(self.LIMITS) * changed
 

@@ -83,7 +83,9 @@ class PSPConfig(TrainConfig):
         "lpips", description="whose features"
     )
     lambda_l2: LossWeight = Field(1.0, ge=0, description="weight of the mean squared error")
-    lambda_lpips: LossWeight = Field(0.8, ge=0, description="weight of LPIPS, or of its substitute")
+    lambda_lpips: Annotated[float, Live(0.0, 10.0, only_if_set=True)] = Field(
+        0.8, ge=0, description="weight of LPIPS, or of its substitute"
+    )
     lambda_id: Annotated[float, Live(0.0, 10.0, only_if_set=True)] = Field(
         0.0, ge=0, description="weight of the identity loss (published: 0.1 for photos)"
     )
@@ -162,6 +164,9 @@ class PSPConfig(TrainConfig):
             f"{names} must be 0 with maps: there is no class between two classes",
         )
         return self
+
+    def unused(self) -> set[str]:
+        return set() if self.lambda_gan else {"lr_d"}
 
     @property
     def num_styles(self) -> int:
@@ -321,16 +326,17 @@ class PSP(Method):
             loss = F.mse_loss(inner_face(fake_b), inner_face(b))
             terms["loss_l2_crop"] = Term(loss, ctx.live["lambda_l2_crop"])
         terms_d: dict[str, Term] = {}
-        perceptual = LOSS_NAMES[self.config.perceptual]  # a substitute for LPIPS has another name
+        pair = None
         if self.config.lambda_gan:
             pair = ProjectedPair(self.net_d, a, b, fake_b, ctx)
             terms_d["loss_d"] = Term(pair.loss_d())
             ctx.descend(terms_d, self.opt_d)
             with frozen(self.net_d):
                 terms["loss_gan"] = Term(pair.loss_gan(), ctx.live["lambda_gan"])
-            terms[perceptual] = Term(pair.loss_perceptual(), ctx.live["lambda_lpips"])
-        elif ctx.live["lambda_lpips"]:
-            terms[perceptual] = Term(self.distance(fake_b, b), ctx.live["lambda_lpips"])
+        if self.config.lambda_lpips and ctx.live["lambda_lpips"]:
+            loss = pair.loss_perceptual() if pair else self.distance(fake_b, b)
+            perceptual = LOSS_NAMES[self.config.perceptual]  # a substitute has another name
+            terms[perceptual] = Term(loss, ctx.live["lambda_lpips"])
         if self.config.lambda_components:
             loss = component_loss(fake_b, b)
             terms["loss_components"] = Term(loss, ctx.live["lambda_components"])

@@ -65,7 +65,11 @@ PRIOR = "size_px, num_style_feat, num_mlp, channel_multiplier, and narrow, a 512
 
 
 class RestoreConfig(TrainConfig):
-    """GFPGAN, Wang et al. 2021, as in its published "simple" training, from scratch."""
+    """GFPGAN, Wang et al. 2021, as in its published "simple" training, from scratch.
+
+    Another identity loss: 1 - cosine of pSp's ArcFace features; published is the L1 distance of
+    another ArcFace's, of grey faces.
+    """
 
     directions: ClassVar[tuple[str, ...]] = (FROM_DEGRADED,)
     dropped: ClassVar[Mapping[str, Any]] = {"damage": 1.0}
@@ -76,7 +80,7 @@ class RestoreConfig(TrainConfig):
     batch_size: BatchSize = 12
     total_images: TotalImages = 9_600_000
     constant_share: ConstantShare = 0.75  # published: halved at 600,000 and 700,000 steps
-    ema_half_life_images: EmaHalfLifeImages = 10_000.0
+    ema_half_life_images: EmaHalfLifeImages = 3_750.0  # published: 10,000 / 32 steps of 12
     num_style_feat: int = Field(512, gt=0, description="values of a style")
     num_mlp: int = Field(
         8, gt=0, description="layers that GFPGAN's decoder keeps from StyleGAN2, and does not use"
@@ -152,6 +156,13 @@ class RestoreConfig(TrainConfig):
         text = "residual must be false with decoder=prior, which paints whole faces"
         need(self.decoder == "clean" or not self.residual, text)
         return self
+
+    def unused(self) -> set[str]:
+        is_unused = {
+            "r1_gamma": self.discriminator == "projected" or not self.r1_every,
+            "lambda_style": self.perceptual != "vgg",
+        }
+        return {name for name, holds in is_unused.items() if holds}
 
 
 class Restore(LogisticGAN):

@@ -209,11 +209,15 @@ class TrainConfig(BaseModel):
         what = first["msg"].replace("Input should", "must", 1)
         raise ConfigError(f"{name} {what}, got {first['input']!r}")
 
+    def unused(self) -> set[str]:
+        """The settings marked `Live` without an effect beside these other settings."""
+        return set()
+
     def live_ranges(self) -> dict[str, Live]:
         """The limits of the settings that may change during training, in their fields' order."""
-        ranges = {}
+        ranges, unused = {}, self.unused()
         for name, field in type(self).model_fields.items():
-            for entry in field.metadata:
+            for entry in field.metadata if name not in unused else ():
                 if isinstance(entry, Live) and (getattr(self, name) or not entry.only_if_set):
                     ranges[name] = entry
         return ranges

@@ -45,7 +45,8 @@ PSI = 0.7  # truncation of the faces on sheets of samples
 class StyleGAN2Config(TrainConfig):
     """StyleGAN2, Karras et al. 2020, with ADA: photos from random codes.
 
-    Values of NVIDIA's "paper256".
+    Values of NVIDIA's "paper256", but the discriminator compares groups of 4 images, not 8, and the
+    average of the weights forgets faster at the start, as in "auto".
     """
 
     directions: ClassVar[tuple[str, ...]] = (FROM_NOISE,)
@@ -107,6 +108,15 @@ class StyleGAN2Config(TrainConfig):
     )
     beta1: float = Field(0.0, description="Adam's momentum")
     beta2: float = Field(0.99, description="Adam's second decay rate")
+
+    def unused(self) -> set[str]:
+        is_projected = self.discriminator == "projected"
+        is_unused = {
+            "r1_gamma": is_projected or not self.r1_every,
+            "lambda_path": is_projected or not self.path_every,
+            "ada_target": is_projected or self.augment_disc == "none",
+        }
+        return {name for name, holds in is_unused.items() if holds}
 
 
 class StyleGAN2(LogisticGAN):

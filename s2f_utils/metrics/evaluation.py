@@ -16,7 +16,7 @@ import torch
 from tqdm.auto import tqdm
 
 from s2f_utils import metrics, runtime
-from s2f_utils.data import DataError, Manifest, Row
+from s2f_utils.data import DataError, Manifest, Row, copies_in, shown_copy
 from s2f_utils.data.stores import complete, load_pairs, sha256_of_pairs
 from s2f_utils.infer.translator import Translator
 from s2f_utils.metrics.baselines import trivial_labels, trivial_prediction
@@ -222,17 +222,13 @@ def _refuse_leaks(manifest: Manifest, split: str) -> None:
     settings = manifest.settings
     if split == "train" or settings.get("drop_leaks"):
         return
-    leaks = []
-    for copy in settings.get("in_two_splits", ()):
-        splits = {place.partition("/")[0] for place in copy.split(" = ")}
-        if splits == {"train", split}:
-            leaks.append(copy)
+    leaks = [ids for ids in copies_in(settings) if ids.keys() == {"train", split}]
     if leaks:
         raise DataError(
             f"{manifest.path}: {len(leaks)} photos of the split {split!r} are among the training"
-            f" photos (such as {leaks[0]}): scores would be too good. Make the set again with"
-            " 'python -m data_prep pairs … --drop-leaks', or mend it with"
-            " 'python -m data_prep doctor … --fix', and train anew what has learned from it"
+            f" photos (such as {shown_copy(leaks[0])}): scores would be too good. Make the set"
+            " again with 'python -m data_prep pairs … --drop-leaks', or mend it with 'python -m"
+            " data_prep doctor … --fix', and train anew what has learned from it"
         )
 
 

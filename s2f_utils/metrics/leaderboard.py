@@ -26,7 +26,7 @@ from s2f_utils.pictures import images, viz
 FILTERED = "filtered"
 HAIR = "hair"
 FILTERED_SHARPNESS = 0.95
-# The columns that are printed.
+# The columns that are printed unasked.
 SHORT = ("ssim", "psnr", "l1", "fsim", "sharpness", "spectrum", "patch_auc", "rank1")
 HOW_TO_MAKE = (
     "make them with 's2f evaluate MODEL --data DATA', or name PNG files by the ids of the manifest"

@@ -143,9 +143,8 @@ def l2_uint8(fake: np.ndarray, real: np.ndarray) -> float:
 
 @metric(higher_is_better=True, digits=4, min_side_px=24)
 def fsim(fake: np.ndarray, real: np.ndarray) -> float:
-    """Feature similarity, in [0, 1]: phase congruency and gradients of the luminance (L.
-
-    Zhang et al. 2011).
+    """Feature similarity, in [0, 1]: phase congruency and gradients of the luminance (Lin Zhang et
+    al. 2011).
     """
     import piq
 

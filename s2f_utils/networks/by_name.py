@@ -41,7 +41,7 @@ NETWORKS: dict[str, type[Network]] = {
     "finder": LandmarkNet,
     "gfpgan": GFPGAN,
 }
-MOST = 300  # characters of what differs from a network
+MAX_CHARS = 300  # of what differs from a network
 
 
 def build(name: str, **args) -> nn.Module:
@@ -104,8 +104,10 @@ def from_state_dict(state_dict: Mapping[str, Tensor]) -> nn.Module:
                 net.load_state_dict(tensors)
                 return net.eval()
             except RuntimeError as error:
-                like.append(f"{name}: {' '.join(str(error).split())[:MOST]}")
-    what = f"it is like {' | '.join(like)}" if like else f"its keys are {', '.join(shapes)}"[:MOST]
+                like.append(f"{name}: {' '.join(str(error).split())[:MAX_CHARS]}")
+    what = f"its keys are {', '.join(shapes)}"[:MAX_CHARS]
+    if like:
+        what = f"it is like {' | '.join(like)}"
     raise UnknownNetworkError(
         f"this state dict of {len(tensors)} tensors is none of the generators known here; {what}"
     )

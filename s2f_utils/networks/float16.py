@@ -7,12 +7,12 @@ import contextlib
 import torch
 from torch import Tensor
 
-MOST = 256.0  # of what a layer makes in float16, as published (conv_clamp)
+CONV_CLAMP = 256.0  # of what a layer makes in float16, as published (conv_clamp)
 
 
 def within_float16(x: Tensor) -> Tensor:
     """What a layer made, clamped where it is float16: sums of the next layer would not fit."""
-    return x.clamp(-MOST, MOST) if x.dtype == torch.float16 else x
+    return x.clamp(-CONV_CLAMP, CONV_CLAMP) if x.dtype == torch.float16 else x
 
 
 def full_float32(device: torch.device) -> contextlib.AbstractContextManager:

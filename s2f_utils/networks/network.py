@@ -17,7 +17,7 @@ from s2f_utils.runtime import distributed
 
 
 class Network(nn.Module):
-    """The base of all networks. `name` is its key in `registry.NETWORKS`, `args` its constructor's
+    """The base of all networks. `name` is its key in `by_name.NETWORKS`, `args` its constructor's
     arguments, as plain values, which `build` records.
     """
 
@@ -124,8 +124,8 @@ class ReflectionPad(nn.ReflectionPad2d):
             return super().forward(x)
 
 
-class _OfTheBatch(nn.Module):
-    """What is left out of the global batch is drawn by all ranks alike."""
+class _GlobalDropout(nn.Module):
+    """Dropout whose mask is drawn for the global batch, by all ranks alike."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or not self.p or not distributed.is_shared():
@@ -140,16 +140,16 @@ class _OfTheBatch(nn.Module):
 
         def draw(num: int) -> Tensor:
             ones = torch.ones((num, *x.shape[1:]), dtype=x.dtype, device=x.device)
-            return super(_OfTheBatch, self).forward(ones.contiguous(memory_format=layout))
+            return super(_GlobalDropout, self).forward(ones.contiguous(memory_format=layout))
 
         return x * distributed.draw(draw, len(x))
 
 
-class Dropout(_OfTheBatch, nn.Dropout):
+class Dropout(_GlobalDropout, nn.Dropout):
     """`nn.Dropout`: values are left out, of whichever picture they are."""
 
 
-class Dropout2d(_OfTheBatch, nn.Dropout2d):
+class Dropout2d(_GlobalDropout, nn.Dropout2d):
     """`nn.Dropout2d`: whole channels are left out."""
 
 

@@ -1,4 +1,4 @@
-"""StyleGAN2: a generator that is steered by one style vector per layer, and its discriminator.
+"""StyleGAN2's generator, which is steered by one style vector per layer.
 
 Shapes: N images, I and O channels in and out, k kernel width, H and W pixels, D style values, L
 layers (2 log2 S - 2), S pixels of the finished image. Source: Karras et al. 2020, arXiv:1912.04958;

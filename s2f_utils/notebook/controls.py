@@ -146,8 +146,8 @@ def _classes() -> dict[str, type]:
 def click_face(drawing: np.ndarray) -> Any:
     """A widget that shows a drawing, uint8 (H, W, 3), and takes clicks on both eyes and the mouth.
 
-    Its `points` are what `drawings.prepare` takes: three (x, y) in the drawing's pixels, or None as
-    long as not all are set, so that "Run all" goes on with the detector.
+    Its `points` are three (x, y) in the drawing's pixels, or None as long as not all are set, so
+    that "Run all" goes on with the detector.
     """
     source, scale = _shrunk(drawing, CLICKED_PX)
     return _classes()["click"](source=source, scale=scale)

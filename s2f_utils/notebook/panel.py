@@ -2,8 +2,7 @@
 everything that may change, live curves, samples through time.
 
 Its sliders and buttons act while training runs in the foreground cell: the page's messages are read
-between two steps (`poller`). What was tried, and with which versions, stands in
-docs/training.md. Needs ipywidgets 7.7 or 8.
+between two steps (`poller`, which says why). Needs ipywidgets 7.7 or 8.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from s2f_utils.train.log import read_log
 
 POLL_EVERY_S = 0.1  # a poll costs about 0.1 ms, a message about 1 ms
 REDRAW_EVERY_S = 1.0
-SHARE = 0.05  # of the time of training that drawing the curves may take
+DRAWING_SHARE = 0.05  # of the time of training that drawing the curves may take
 LEAST_S = 2.0  # between two drawings of them
 DPI = 80  # of the curves
 WIDTH = "27em"  # of a slider with its label
@@ -308,7 +307,7 @@ class TrainingPanel:
         if log[0]:
             self.curves.value = _png_of_curves(log, self.log_scale.value)
         now = time.monotonic()
-        self._next_curves = now + max(LEAST_S, (now - began) / SHARE)
+        self._next_curves = now + max(LEAST_S, (now - began) / DRAWING_SHARE)
 
     def _follow_sheets(self) -> None:
         """The slider through time reaches to the newest sheet,

@@ -1,9 +1,9 @@
-"""What the page's person does while a cell runs:
+"""What the user does in the page while a cell runs:
 the kernel's messages, read between two steps of a training.
 
 A running cell blocks the kernel, so that a slider moved in the page is noticed only after it.
-`PagePoller` therefore reads the page's messages in the foreground. What was tried, and with which
-versions, stands in docs/training.md.
+`PagePoller` therefore reads the page's messages in the foreground, by private names of ipykernel
+and pyzmq. Which public ways were tried, and with which versions, is in docs/training.md.
 """
 
 from __future__ import annotations

@@ -142,7 +142,8 @@ def _difference(answer: Any, expected: Any, mistakes: Mapping[str, Any]) -> str:
 def _numbers(value: Any) -> np.ndarray:
     """A number, array or tensor as float64; complex numbers as their two parts, last."""
     if hasattr(value, "detach"):
-        value = value.detach().float().cpu()
+        value = value.detach().cpu()
+        value = value if value.is_complex() else value.float()  # numpy has no bfloat16
     numbers = np.asarray(value)
     if np.iscomplexobj(numbers):
         numbers = np.stack([numbers.real, numbers.imag], axis=-1)

@@ -293,10 +293,10 @@ def cropped(picture: np.ndarray, box: tuple[int, int, int, int] | None) -> np.nd
 def read_notes(path: str | os.PathLike) -> dict[str, str]:
     """The notes of `save` in a PNG's metadata, by key; {} for other pictures.
 
-    Only the header is read.
+    Only the header is read. Raises what `load_rgb` raises.
     """
     notes = {}
-    with Image.open(path) as picture:
+    with _opened(path, str(path)) as picture:
         for key, text in picture.info.items():
             if str(key).startswith(NOTE_PREFIX):
                 notes[key.removeprefix(NOTE_PREFIX)] = str(text)

@@ -16,7 +16,7 @@ import numpy as np
 from s2f_utils.pictures.faces.geometry import inverse, similarity, transform
 
 SHAPES = Path(__file__).with_name("shapes.npz")
-MOST = 2.0  # standard deviations of a likely face from the mean along each component, at most
+MAX_STD = 2.0  # of a likely face's distance from the mean along each component
 USUAL_OFF_PX = 1.0  # of 256: the default error of points
 
 
@@ -30,8 +30,8 @@ def shapes() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def coordinates(points: np.ndarray, off: np.ndarray | float | None = None) -> np.ndarray:
-    """A face's coordinates along the components, in their standard deviations: (K,), from -`MOST`
-    to `MOST`.
+    """A face's coordinates along the components, in their standard deviations: (K,), from
+    -`MAX_STD` to `MAX_STD`.
 
     off: the expected error of each point, (164,) or one number, in the points' pixels; None:
     `USUAL_OFF_PX`. Less certain points weigh less, and the mean more (the maximum a posteriori
@@ -49,7 +49,7 @@ def coordinates(points: np.ndarray, off: np.ndarray | float | None = None) -> np
     basis = components * deviations[:, None]  # (K, 328), in standard deviations
     system = (basis * sure) @ basis.T + np.eye(len(basis))
     away = (transform(points, laid) - mean).ravel()
-    return np.clip(np.linalg.solve(system, (basis * sure) @ away), -MOST, MOST)
+    return np.clip(np.linalg.solve(system, (basis * sure) @ away), -MAX_STD, MAX_STD)
 
 
 def regularize(

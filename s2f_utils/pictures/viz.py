@@ -80,7 +80,7 @@ def curves(
     """The curves of runs, an axis for each, raw (thin) and smoothed (bold),
     and marks where live values changed.
 
-    runs: {label: (rows, events)} of `tracking.read_log`. only: of `curve_names`; none: every loss,
+    runs: {label: (rows, events)} of `train.log.read_log`. only: of `curve_names`; none: every loss,
     SSIM and PSNR. x: "images", "seconds" or "epoch". log: losses on a logarithmic scale (symmetric
     around 0 where one is 0 or less).
     """

@@ -37,9 +37,11 @@ from s2f_utils.runtime.precision import (
 )
 from s2f_utils.runtime.words import (
     PROFILE_NAMES,
+    READER_LEFT,
     TRAINING_PROFILES,
     ConfigError,
     counted,
+    discard_stdout,
     lazily,
     of_command_line,
     pip_install,
@@ -51,6 +53,7 @@ __all__ = [
     "ENGINES",
     "ONNX",
     "PROFILE_NAMES",
+    "READER_LEFT",
     "TORCH",
     "TRAINING_PROFILES",
     "ConfigError",
@@ -60,6 +63,7 @@ __all__ = [
     "choose_engine",
     "counted",
     "cpu_has_bfloat16",
+    "discard_stdout",
     "finite",
     "free_stem",
     "full_name",

@@ -189,7 +189,8 @@ def keep_freed_memory() -> None:
 @contextlib.contextmanager
 def tuned(device: torch.device) -> Iterator[None]:
     """Context for many steps of equal shapes: on a CPU, what a step frees is kept for the next one
-    (`keep_freed_memory`); on a GPU cuDNN chooses the fastest kernel for each shape.
+    (`keep_freed_memory`, which outlasts the block); on a GPU cuDNN chooses the fastest kernel for
+    each shape.
 
     That choice, and with it the last bits of a result, may differ from run to run; nothing changes
     where deterministic algorithms are asked for.

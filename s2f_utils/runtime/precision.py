@@ -97,7 +97,7 @@ def training_format(device: torch.device, norm: str) -> str:
     norm: that of the networks, "batch", "instance", "group" or "none". Instance norm has no kernel
     for channels last (CycleGAN on a CPU: 10 to 15 % slower), on CUDA group norm has none either;
     batch norm's backward pass is slow in it on a CPU without AVX-512 (pix2pix at 256 px, batch 8:
-    .4 s, and .11 s in NCHW).
+    0.4 s, and 0.11 s in NCHW).
     """
     import torch
 

@@ -1,15 +1,17 @@
-"""What commands share: profiles by name, numbers of things and missing packages in words, and names
-that are imported when asked for.
+"""What commands share: profiles by name, numbers of things and missing packages in words, what to
+do when nobody reads stdout any more, and names that are imported when asked for.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 PROFILE_NAMES = ("full", "demo", "fast")  # of notebooks
+READER_LEFT = 141  # exit status where stdout is closed, as of a program that ends by SIGPIPE
 TRAINING_PROFILES = ("full", "small", "demo", "fast")  # "small" can only be asked for
 
 
@@ -50,6 +52,11 @@ def counted(num: int, what: str) -> str:
         return f"1 {what}"
     plural = "es" if what.endswith("ch") else "s"
     return f"{num:,} {what}{plural}"
+
+
+def discard_stdout() -> None:
+    """Send stdout nowhere once its reader has left: Python flushes it once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def of_command_line(error: Exception, program: str) -> str:

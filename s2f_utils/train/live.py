@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from s2f_utils.methods.settings import Live
 from s2f_utils.runtime import write_json
@@ -58,6 +61,11 @@ class LiveValues:
         self.problem = ""
 
     def __getitem__(self, name: str) -> float:
+        if name not in self._values:
+            raise KeyError(
+                f"{self._unknown(name)}; a setting becomes one by its type, LossWeight or"
+                " LearningRate (methods/settings.py)"
+            )
         return self._values[name]
 
     def values(self) -> dict[str, float]:
@@ -97,15 +105,19 @@ class LiveValues:
                 raise ValueError(f"{name} must be true or false, got {value!r}")
             return value
         if name not in self.ranges:
-            raise ValueError(
-                f"there is no live value {name!r}: the names are "
-                f"{', '.join([*self.ranges, *COMMANDS])}"
-            )
+            raise ValueError(self._unknown(name))
         low, high = self.ranges[name].low, self.ranges[name].high
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (is_number and low <= value <= high):
+        try:
+            number = math.nan if isinstance(value, bool | np.bool_ | str) else float(value)
+        except (TypeError, ValueError, RuntimeError):  # the last of a tensor
+            number = math.nan
+        if not low <= number <= high:
             raise ValueError(f"{name} must be between {low:g} and {high:g}, got {value!r}")
-        return float(value)
+        return number
+
+    def _unknown(self, name: str) -> str:
+        known = ", ".join([*self.ranges, *COMMANDS])
+        return f"there is no live value {name!r}: the names are {known}"
 
     def poll(self) -> list[Change]:
         """All changes since the last call, including edits of `controls.json`.

@@ -54,7 +54,7 @@ class RunLog:
         self.event("problem", message=message)
 
 
-def read_log(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def read_log(folder: str | Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The rows of losses and the events of a run, in order, without entries after the point from
     which an interrupted run was resumed, and without rows of part of an interval ("partial"), which
     earlier versions wrote.
@@ -140,6 +140,6 @@ class MeanLosses:
         return {"sums": dict(self.sums), "nums": dict(self.nums)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore them from a resume file; earlier versions did not write them."""
-        self.sums = {name: total.to(self.device) for name, total in state.get("sums", {}).items()}
-        self.nums = dict(state.get("nums", {}))
+        """Restore them from a resume file."""
+        self.sums = {name: total.to(self.device) for name, total in state["sums"].items()}
+        self.nums = dict(state["nums"])

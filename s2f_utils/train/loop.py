@@ -50,7 +50,8 @@ def train(
     Returns why it ended: "done", "stopped", "interrupted", "chunk". Ctrl-C, or an interrupted
     kernel, finishes the step, saves, and returns "interrupted". Raises TrainingDiverged if a loss
     is not finite, and MemoryFullError if memory runs out: the state is saved, the message says what
-    to do, and the same call continues.
+    to do, and the same call continues. After a training on a CPU the process goes on keeping up to
+    a gigabyte of freed memory (glibc alone).
 
     callbacks: objects with any of these methods, which are called in the training's own thread.
     on_start(run): training starts or resumes. on_step(run): a step is done.
@@ -80,13 +81,6 @@ def train(
         for callback in callbacks:
             getattr(callback, event, lambda *_: None)(run, *details)
 
-    def is_due(every: float, parts: int = 0) -> bool:
-        """Whether this step passed a multiple of so many images, or the end of one of so many parts
-        of the training.
-        """
-        by_images = every > 0 and before // int(every) != run.images_seen // int(every)
-        return by_images or int(parts * done_before + 1e-9) != int(parts * done + 1e-9)
-
     bar = tqdm(
         total=run.total_images,
         initial=run.images_seen,
@@ -104,7 +98,7 @@ def train(
     ):
         notify("on_start")
         if is_first and run.images_seen == 0:
-            attempt(run, "write a sample sheet", lambda: notify("on_sample", write_sheet(run)))
+            write_samples(run, notify)
         reason, steps, clock, done = "", 0, time.monotonic(), run.share_done
         while not reason:
             began = time.monotonic()
@@ -135,7 +129,7 @@ def train(
                 )
                 losses = ctx.values(step(model, batch, ctx))
                 losses = distributed.mean_losses(losses, run.precision.device)
-            before, done_before = run.images_seen, done
+            images_before, done_before = run.images_seen, done
             run.images_seen += num
             run.steps += 1
             done = run.share_done
@@ -152,19 +146,21 @@ def train(
             run.seconds += now - clock
             clock = now
             run.losses.add(losses, num)
-            if is_due(log_every, row_parts):
+            is_row_due = passes_multiple(images_before, run.images_seen, log_every)
+            if is_row_due or ends_part(done_before, done, row_parts):
                 notify("on_log", row := run.write_row())
                 bar.set_postfix(
                     {k: f"{v:.3f}" for k, v in row.items() if k.startswith("loss")}, refresh=False
                 )
 
             # A sheet of samples, and the state from which training can resume.
-            is_sheet_due = is_due(live["sample_every"], sheet_parts)
+            is_sheet_due = passes_multiple(images_before, run.images_seen, live["sample_every"])
+            is_sheet_due |= ends_part(done_before, done, sheet_parts)
             if carry_out(run, notify, sample=is_sheet_due, state=is_save_due(run)):
                 clock = time.monotonic()
 
             # Snapshots of the generators.
-            if done < 1 and is_due(0, config.num_snapshots + 1):
+            if done < 1 and ends_part(done_before, done, config.num_snapshots + 1):
                 attempt(
                     run,
                     "keep a snapshot",
@@ -186,6 +182,19 @@ def train(
     return reason
 
 
+def passes_multiple(before: int, images: int, every: float) -> bool:
+    """Whether a step from `before` to `images` passes a multiple of `every` images; of 0, never."""
+    return every > 0 and before // int(every) != images // int(every)
+
+
+def ends_part(before: float, done: float, parts: int) -> bool:
+    """Whether a step between these shares of a training, from 0 to 1, ends one of so many equal
+    parts of it.
+    """
+    rounding = 1e-9  # a sum of shares may be just below a part's end
+    return int(parts * before + rounding) != int(parts * done + rounding)
+
+
 def set_rates(run: TrainingRun) -> None:
     """Give a run's optimisers the learning rates of its next step: the live values times the
     schedule's factor, and times the share that a method reserves for lazy regularisation.
@@ -200,8 +209,8 @@ def set_rates(run: TrainingRun) -> None:
 def lr_factor(run: TrainingRun) -> float:
     """The factor for a run's next step: 1 at first, then linearly towards 0.
 
-    Of a run, `share_done` is from 0 to 1, by images or by the time budget, whichever ends first;
-    `images_seen`, `total_images` and `epoch_images` count images.
+    Of a run, `share_done` is from 0, before the first step, to 1, by images or by the time budget,
+    whichever ends first; `images_seen`, `total_images` and `epoch_images` count images.
     """
     constant_share = run.config.constant_share
     if run.config.time_budget_s:
@@ -308,11 +317,17 @@ def carry_out(
     state |= live.asked("save")
     if sample:
         live.done("sample")
-        attempt(run, "write a sample sheet", lambda: notify("on_sample", write_sheet(run)))
+        write_samples(run, notify)
     if state:
         live.done("save")
         save(run, notify)
     return sample or state
+
+
+def write_samples(run: TrainingRun, notify: Callable[..., None]) -> None:
+    """Write a sheet of samples, if possible, and call the callbacks with its path."""
+    if path := attempt(run, "write a sample sheet", lambda: write_sheet(run)):
+        notify("on_sample", path)
 
 
 def finish(run: TrainingRun, notify: Callable[..., None], reason: str) -> None:

@@ -28,6 +28,7 @@ from s2f_utils.train.state import (
     VERSION,
     TrainingRun,
     changed_settings,
+    completed,
     data_bytes,
     hold,
     in_words,
@@ -59,6 +60,9 @@ def open_run(
     written.
     """
     config, kind = resolved.config, find_method(resolved.method)
+    name = name or resolved.method
+    if Path(name).name != name:
+        raise ConfigError(f"a run's name is no path, got {name!r}: --runs says where its folder is")
     is_first = distributed.is_rank_zero()  # only rank zero writes files
     rows = training_rows(manifest, config)
     device = runtime.pick_device(device)
@@ -66,7 +70,7 @@ def open_run(
     # The run to resume: all ranks find the same one, and read its state.
     begins = _beginning(init) if init or resume in ("auto", "never") else {}
     wanted = Wanted(resolved, rows, begins)
-    folder, state, lock = _find(resume, runs, name or resolved.method, wanted)
+    folder, state, lock = _find(resume, runs, name, wanted)
     is_new = folder is None
 
     # Networks and data.
@@ -81,7 +85,7 @@ def open_run(
         check_space(folder or Path(runs), model, copies=4 * (2 if is_new else 1) + 2)
         card = card_of(folder)
         if is_new:
-            folder = runtime.new_run_folder(runs, name or resolved.method)
+            folder = runtime.new_run_folder(runs, name)
             lock = hold(folder)
     folder = distributed.broadcast(folder)
     run = TrainingRun(
@@ -169,31 +173,32 @@ class Wanted:
 
     def is_done(self, state: Mapping[str, Any]) -> bool:
         """Whether a saved run is at the end that these settings give it, in images or in time."""
-        budget, spent_s = self.resolved.config.time_budget_s, state.get("spent_s", state["seconds"])
-        return state["images_seen"] >= self.length or 0 < budget <= spent_s
+        budget = self.resolved.config.time_budget_s
+        return state["images_seen"] >= self.length or 0 < budget <= state["spent_s"]
 
     def why_not(self, folder: Path, state: Mapping[str, Any], *, is_named: bool = False) -> str:
         """Why the run saved in this folder cannot go on with these settings, pairs and initial
         model; "" if it can. is_named: whether that run was asked for, rather than found.
         """
         config = self.resolved.config
+        if state["method"] != self.resolved.method:
+            return f"is a run of {state['method']}: name that method"
         may_differ = set(MAY_DIFFER)
         if is_named:
             may_differ |= {"precision", *config.live_ranges()}
         changed = changed_settings(state, config)
         gone = {name: changed[name] for name in config.dropped if name in changed}
-        if gone and state["method"] == self.resolved.method:
+        if gone:
             what = in_words(gone)
             return f"has settings that are fixed now ({what}): use the version that began it"
         other = {name: changed[name] for name in sorted(changed.keys() - may_differ)}
-        if state["method"] != self.resolved.method or other:
-            what = in_words(other) or "another method"
-            return f"was made with other settings ({what}): use the same"
+        if other:
+            return f"was made with other settings ({in_words(other)}): use the same"
         if state.get("version") != VERSION:
             return "was written by another version of this project: use that one"
         if state["data_ids"] != [row.id for row in self.rows]:
             return "was trained on other pairs: use the same data"
-        if state.get("data_bytes") not in (None, data_bytes(self.rows)):
+        if state["data_bytes"] not in (None, data_bytes(self.rows)):
             return "was trained on other pictures under the same names: use the same data"
         if self.begins and self.begins["init_sha256"] != _init_sha256(folder):
             init = self.begins["init"]
@@ -256,7 +261,9 @@ def _resume_file(folder: Path) -> Path:
 
 
 def _read_state(folder: Path) -> Mapping[str, Any]:
-    """The saved state of a run; CheckpointError if the file is not a resume file."""
+    """The saved state of a run, `completed` if it is of this version; CheckpointError if the file
+    is not a resume file.
+    """
     path = _resume_file(folder)
     state = checkpoints.load_torch_file(path)
     needed = {"method", "config", "data_ids", "nets", "rng"}
@@ -264,7 +271,7 @@ def _read_state(folder: Path) -> Mapping[str, Any]:
         raise checkpoints.CheckpointError(
             f"{path}: is not the resume file of a run: start anew with --resume never"
         )
-    return state
+    return completed(state) if state.get("version") == VERSION else state
 
 
 def _beginning(init: str | Path | None) -> dict[str, str | None]:

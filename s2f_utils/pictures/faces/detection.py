@@ -30,7 +30,7 @@ SIDE_PX = 512  # larger pictures are shrunk to this
 ALL_SIDES_PX = (1280, 640, 320)  # for every face of a photo: YuNet knows faces of 10 to 300 px
 LEAST_SHARE = 0.01
 OVERLAP = 0.3  # of two boxes of one face
-MOST = 100  # faces
+MAX_FACES = 100
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _detector(process: int, thread: int):
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     try:
         return cv2.FaceDetectorYN.create(
-            str(weights.detector()), "", (320, 320), LOWEST_SCORE, OVERLAP, MOST
+            str(weights.detector()), "", (320, 320), LOWEST_SCORE, OVERLAP, MAX_FACES
         )
     finally:
         cv2.utils.logging.setLogLevel(level)

@@ -3,7 +3,7 @@
 
 import { FACTS } from "./facts.js";
 import { centreOf, codeOf, textOf, usualTemperature } from "./choose.js";
-import { colours, floats, paperColour, pictureOf, pixels, resized, whole } from "./pixels.js";
+import { colours, floats, paperColour, pictureOf, pixels, whole } from "./pixels.js";
 import * as shapes from "./shapes.js";
 
 const { alignment, asPortrait, coarseField, coordinates, eyeDistance, five, likely, pairs } = shapes;
@@ -43,6 +43,7 @@ async function understood(engine, given) {
 }
 
 // From a picture's pixels to those that are looked at: a small drawing on much paper fills them.
+// The graph "look" takes the map as an input, because the second look needs another one.
 function framed({ width, data }) {
   const across = Array(width).fill(false);
   const down = Array(width).fill(false);
@@ -219,11 +220,17 @@ async function laidAverage(engine, given, found, { likely: amount, isPreview }) 
   return engine.run(`lay${large}`, colours(found.average), floats(coarse, 1, side, side, 2));
 }
 
+// A square drawing as a picture of FACE_PX a side.
+async function reduced(engine, drawing) {
+  if (drawing.width === FACE_PX) return drawing;
+  return pictureOf((await engine.run("reduce", pixels(drawing))).reduced);
+}
+
 // The answer to a square drawing: {picture, person, degree, vagueness}, a picture, the person's code as
 // text (null for the average), how crude the drawing is, and how little of a face can be made out.
 // ask: {seed, temperature, guidance, chosen, keep, isAverage, likely, isPreview, isLarge}.
 export async function answer(engine, drawing, ask) {
-  const given = drawing.width === FACE_PX ? drawing : resized(drawing, FACE_PX);
+  const given = await reduced(engine, drawing);
   const found = await understood(engine, given);
   const about = { degree: found.flags.crude, vagueness: found.vagueness };
   if (ask.isAverage) {

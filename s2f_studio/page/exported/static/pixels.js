@@ -1,11 +1,9 @@
-// Pixels: read from a PNG, resized as Pillow does, written as a PNG with notes; and tensors of them.
+// Pixels: read from a PNG, written as a PNG with notes; and tensors of them.
 // A picture is {width, height, data: RGB, Uint8Array}.
 
 import { FACTS } from "./facts.js";
 import { dataUri } from "./files.js";
 
-const BITS = 22; // of Pillow's fixed-point weights
-const SUPPORT = 2; // of its bicubic filter
 const HEADER = 33; // bytes of a PNG before its second chunk
 
 function penOf(width, height) {
@@ -57,56 +55,6 @@ export async function pngOf({ width, height, data }, notes) {
   const chunks = Object.entries(notes).map(textChunk);
   const parts = [blob.slice(0, HEADER), ...chunks, blob.slice(HEADER)];
   return dataUri(new Blob(parts, { type: "image/png" }));
-}
-
-function cubic(x) {
-  const t = Math.abs(x);
-  if (t < 1) return (1.5 * t - 2.5) * t * t + 1;
-  return t < 2 ? ((-0.5 * t + 2.5) * t - 4) * t + 2 : 0;
-}
-
-// For each pixel of a resized line: the first pixel that counts, and the weights from there on.
-function weightsOf(from, to) {
-  const scale = from / to;
-  const wide = Math.max(1, scale);
-  return Array.from({ length: to }, (_, n) => {
-    const centre = (n + 0.5) * scale;
-    const first = Math.max(0, Math.trunc(centre - SUPPORT * wide + 0.5));
-    const last = Math.min(from, Math.trunc(centre + SUPPORT * wide + 0.5));
-    const num = last - first;
-    const own = Array.from({ length: num }, (_one, k) => cubic((k + first - centre + 0.5) / wide));
-    const total = own.reduce((a, b) => a + b, 0);
-    return { first, own: own.map((one) => Math.round((one / total) * (1 << BITS))) };
-  });
-}
-
-function clipped(value) {
-  return Math.min(255, Math.max(0, value));
-}
-
-// A square picture's lines made as long as there are weights, and laid across: two passes resize it.
-function passed(data, num, weights) {
-  const length = data.length / (3 * num);
-  const made = new Uint8Array(num * weights.length * 3);
-  for (let line = 0; line < num; line++) {
-    weights.forEach(({ first, own }, n) => {
-      for (let c = 0; c < 3; c++) {
-        let sum = 1 << (BITS - 1);
-        own.forEach((weight, k) => {
-          sum += data[3 * (line * length + first + k) + c] * weight;
-        });
-        made[3 * (n * num + line) + c] = clipped(sum >> BITS);
-      }
-    });
-  }
-  return made;
-}
-
-// A square picture in another size, by Pillow's bicubic filter.
-export function resized({ width, data }, side) {
-  const weights = weightsOf(width, side);
-  const across = passed(data, width, weights);
-  return { width: side, height: side, data: passed(across, side, weights) };
 }
 
 // The share-th percentile of numbers, as NumPy's.

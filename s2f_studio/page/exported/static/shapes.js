@@ -69,7 +69,7 @@ export function alignment(landmarks, sizePx) {
 }
 
 // Solve a system of equations, rows as Float64Array, for several right sides; both are used up.
-// Gauss, with pivots.
+// Gauss, with pivots. ONNX has no operator for it: so spline and coordinates are not in graphs.
 function solved(rows, sides) {
   const num = rows.length;
   const take = (row, from, share) => {

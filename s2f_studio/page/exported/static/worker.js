@@ -7,7 +7,8 @@ import { FACTS } from "./facts.js";
 import { decoded, pngOf } from "./pixels.js";
 
 const { about, crude, meaning, note_prefix: prefix, sparse } = FACTS;
-const FIRST = ["look", "read", "guess", "fit", "edit", "preview", "paint"]; // for an answer
+// Graphs for an answer.
+const FIRST = ["reduce", "look", "read", "guess", "fit", "edit", "preview", "paint"];
 const engine = new Engine((loading) => postMessage({ loading }));
 
 async function translated(file, fields) {
