@@ -182,6 +182,9 @@ class Wanted:
             may_differ |= {"precision", *config.live_ranges()}
         changed = changed_settings(state, config)
         gone = {name: changed[name] for name in config.dropped if name in changed}
+        for name, last in config.dropped.items():
+            if state["live"].get(name, last) != last:  # changed while that run trained
+                gone[name] = state["live"][name], last
         if gone and state["method"] == self.resolved.method:
             what = in_words(gone)
             return f"has settings that are fixed now ({what}): use the version that began it"
