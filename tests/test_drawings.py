@@ -225,7 +225,7 @@ def test_what_was_made_lies_where_the_face_is_on_the_paper(some):
     same = drawings.onto_paper(ready.image, ready)  # the drawing itself, there and back again
     assert np.abs(same.astype(int) - ready.paper).mean() < 2
     large = drawings.onto_paper(images.resize(ready.image, 2 * SIZE), ready)
-    assert np.abs(large.astype(int) - same).mean() < 2
+    assert np.abs(large.astype(int) - same).mean() < 0.5  # half a pixel off it would be 1.1
     on_sheet, behind = wide.copy(), np.zeros(wide.shape[:2], bool)
     on_sheet[60 : 60 + SIZE, 300 : 300 + SIZE] = some[3].photo
     behind[60 : 60 + SIZE, 300 : 300 + SIZE] = some[3].mask == 0

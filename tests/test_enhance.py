@@ -79,6 +79,14 @@ def test_what_a_restorer_changes_is_pasted_where_it_was(size, degrees):
     )
 
 
+def test_a_large_face_is_pasted_in_bands_as_it_would_be_in_one(monkeypatch):
+    photo, found = waves(400, 420), [face_at(205.3, 198.6, 300.0, 17.0)]
+    at_once = enhance(photo, NEGATIVE, found=found).image.astype(int)
+    monkeypatch.setattr(pasting, "BAND_ROWS", 100)
+    in_bands = enhance(photo, NEGATIVE, found=found).image
+    assert np.abs(in_bands - at_once).max() <= 2  # OpenCV rounds places to 1/32 of a pixel
+
+
 def test_a_pasted_face_has_no_seam():
     """Red over a checkerboard: from one pixel to the next, no more changes than the feather's slope
     allows.

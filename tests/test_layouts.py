@@ -44,10 +44,11 @@ def put_feret(root, drawn):
     for who in range(5):
         for shot, pose in enumerate(("fa", "fb", "pl", "qr")):
             name = f"{who:05d}_9308{shot + 10}_{pose}.ppm.bz2"
-            for folder in ("images", "smaller"):
+            photo = drawn[2 * who + shot % 2].photo
+            for folder, content in (("images", photo), ("smaller", photo[::2, ::2])):
                 path = root / "dvd1" / "data" / folder / f"{who:05d}" / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(bz2.compress(ppm(drawn[2 * who + shot % 2].photo)))
+                path.write_bytes(bz2.compress(ppm(content)))
     return root
 
 

@@ -77,6 +77,17 @@ def test_a_run_is_trained_by_one_process_until_that_is_killed(
     assert again.images_seen == 4 and train(again, progress=False) == "done"
 
 
+def test_a_training_that_fails_leaves_its_folder_free(faces_manifest, tmp_path, held_elsewhere):
+    class Fails:
+        def on_step(self, run):
+            raise RuntimeError("of the callback")
+
+    run = start(read_manifest(faces_manifest), tmp_path)
+    with pytest.raises(RuntimeError, match="of the callback"):
+        train(run, callbacks=[Fails()], progress=False)
+    held_elsewhere(run.folder)
+
+
 def test_a_training_holds_its_folder_between_chunks_too(faces_manifest, tmp_path, held_elsewhere):
     run = start(read_manifest(faces_manifest), tmp_path)
     assert train(run, max_seconds=0.0, progress=False) == "chunk"

@@ -14,7 +14,7 @@ import torch
 
 from s2f_utils import networks, runtime
 from s2f_utils.runtime import precision
-from s2f_utils.train.log import RunLog, read_log
+from s2f_utils.train.log import MeanLosses, RunLog, read_log
 
 
 def test_unknown_device_lists_what_is_there(monkeypatch):
@@ -123,8 +123,10 @@ def test_run_folders_are_numbered_and_never_reused(tmp_path):
     names = [runtime.new_run_folder(tmp_path / "runs", name).name for name in ("a", "b", "a")]
     assert names == ["0001-a", "0002-b", "0003-a"]
     assert runtime.last_run_folder(tmp_path / "runs", "a") is None
-    (tmp_path / "runs" / "10000-a").mkdir()
-    for name in (*names, "10000-a"):
+    later = ("9999-a", "10000-a")
+    for name in later:
+        (tmp_path / "runs" / name).mkdir()
+    for name in (*names, *later):
         (tmp_path / "runs" / name / "resume.pt").write_bytes(b"")
     assert runtime.last_run_folder(tmp_path / "runs", "a").name == "10000-a"
     assert runtime.last_run_folder(tmp_path / "nowhere", "a") is None
@@ -142,6 +144,13 @@ def test_log_survives_a_line_cut_off_and_forgets_what_was_not_kept(tmp_path):
     rows, events = read_log(tmp_path)
     assert [(row["images"], row["loss"]) for row in rows] == [(2, 1.0), (4, 1.0), (6, 2.0)]
     assert [event["event"] for event in events] == ["resume"]
+
+
+def test_a_loss_of_some_steps_has_the_mean_of_these_steps_over_their_images():
+    losses = MeanLosses(torch.device("cpu"))
+    losses.add({"loss_d": torch.tensor(1.0), "loss_r1": torch.tensor(6.0)}, 2)
+    losses.add({"loss_d": 4.0}, 1)
+    assert losses.means() == {"loss_d": 2.0, "loss_r1": 6.0}
 
 
 def test_infinity_and_nan_are_null_in_json(tmp_path):

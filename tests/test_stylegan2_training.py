@@ -114,6 +114,15 @@ def test_a_run_from_before_goes_on_as_it_began(manifest, tmp_path):
     assert adam(run.model.opt_g) == adam(run.model.opt_d) == (0.0025, 0.5)
 
 
+def test_path_lengths_weigh_as_much_more_as_they_come_less_often(manifest, tmp_path):
+    method = begin(manifest, tmp_path, path_every=4, lambda_path=3.0).model
+    due, not_due = (
+        method.path_step(4, Context(method.live_values(), method.precision, steps=steps))
+        for steps in (8, 9)
+    )
+    assert due["loss_path"].weight == 12.0 and not_due == {}
+
+
 def test_the_r1_pull_is_half_gamma_times_the_interval(manifest, tmp_path):
     """Worked out where the optimiser is about to step: half of gamma 3, every 5 steps, the mean
     squared slope.

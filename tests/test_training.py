@@ -25,7 +25,8 @@ from s2f_utils.train import TrainingDiverged
 from s2f_utils.train.config import resolve, settings_of
 from s2f_utils.train.log import read_log
 from s2f_utils.train.loop import decay_by_epoch, lr_factor, make_batch, train
-from s2f_utils.train.run import finished, open_run
+from s2f_utils.train.run import Wanted, finished, open_run
+from s2f_utils.train.saving import write_sheet
 
 EVERYTHING = {
     "ema_half_life_images": 6.0,
@@ -678,6 +679,13 @@ def test_a_name_that_is_a_path_is_refused_before_any_picture_is_read(tiny, manif
     assert not list(tmp_path.iterdir())
 
 
+def test_a_run_whose_slider_moved_a_setting_that_was_dropped_is_refused(tmp_path):
+    resolved = resolve("cgan", "fast")
+    state = {"method": "cgan", "config": resolved.config.model_dump(), "live": {"lambda_l1": 5.0}}
+    why = Wanted(resolved, [], {}).why_not(tmp_path, state)
+    assert "fixed now (lambda_l1: 5.0 there, 0.0 here)" in why
+
+
 def test_data_made_anew_under_the_same_ids_start_anew(tiny, manifest, tmp_path):
     folder = shutil.copytree(manifest.path.parent, tmp_path / "data")
     data = read_manifest(folder)
@@ -857,6 +865,18 @@ def test_the_average_has_the_mean_statistics_of_batch_norm(tiny, manifest, tmp_p
         average.zero_()
     ema.update(8, images_seen=1000)
     assert statistics and all(value.mean().item() == pytest.approx(0.5) for value in of_average)
+
+
+def test_a_sheet_shows_what_the_average_answers(tiny, manifest, tmp_path, monkeypatch):
+    run, shown = start(tiny, manifest, tmp_path, ema_half_life_images=8.0), []
+
+    def samples(a, b, nets):
+        shown.extend(nets.values())
+        return {"a": a, "fake_b": b, "b": b}
+
+    monkeypatch.setattr(run.model, "samples", samples)
+    write_sheet(run)
+    assert shown == [run.ema["sketch-to-photo"].net]
 
 
 def test_the_loop_tells_the_average_how_many_images_it_saw(tiny, manifest, tmp_path):

@@ -15,7 +15,7 @@ from s2f_utils import runtime, weights
 from s2f_utils.data import Manifest, Row
 from s2f_utils.infer import find_generator
 from s2f_utils.methods.method import Method
-from s2f_utils.methods.settings import MAY_DIFFER
+from s2f_utils.methods.settings import MAY_DIFFER, TrainConfig
 from s2f_utils.networks import checkpoints
 from s2f_utils.runtime import ConfigError, distributed
 from s2f_utils.train import RunInUseError
@@ -187,7 +187,7 @@ class Wanted:
         if is_named:
             may_differ |= {"precision", *config.live_ranges()}
         changed = changed_settings(state, config)
-        gone = {name: changed[name] for name in config.dropped if name in changed}
+        gone = _fixed_since(state, config)
         if gone:
             what = in_words(gone)
             return f"has settings that are fixed now ({what}): use the version that began it"
@@ -206,6 +206,19 @@ class Wanted:
                 return "began with another model"
             return f"did not begin with {init} as it is now: leave --init out"
         return ""
+
+
+def _fixed_since(state: Mapping[str, Any], config: TrainConfig) -> dict[str, tuple[Any, Any]]:
+    """The settings that are fixed now and had another value in a saved run, when it began or when
+    it was saved: name → (value there, value now).
+    """
+    changed = changed_settings(state, config)
+    gone = {name: changed[name] for name in config.dropped if name in changed}
+    for name, fixed in config.dropped.items():
+        moved = state["live"].get(name, fixed)
+        if moved != fixed:
+            gone[name] = moved, fixed
+    return gone
 
 
 def _find(
