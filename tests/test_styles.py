@@ -203,6 +203,7 @@ def test_sliders_over_the_answers_to_one_drawing(load):
     wanted = model.decode(model.variants(own, 8, seed=3, layers=range(4, 8), psi=0.5))
     assert np.array_equal(box.faces, wanted)
     box.strength.value = 0.0
-    assert all(np.array_equal(made, model.decode(own)[0]) for made in box.faces)
+    # as many at once: how a face is rounded depends on the batch
+    assert np.array_equal(box.faces, model.decode(np.repeat(own, 8, axis=0)))
     png = next(child.value for child in box.children if getattr(child, "format", "") == "png")
     assert Image.open(io.BytesIO(png)).size == (5 * 36 + 4, 2 * 36 + 4)

@@ -326,7 +326,7 @@ class Restore(LogisticGAN):
         terms = {"loss_l1": Term(l1_loss(fake_b, b), live["lambda_l1"])}
         if live["lambda_pyramid"] and ctx.images_seen < PYRAMID_IMAGES:
             terms["loss_pyramid"] = Term(pyramid_loss(levels, b), live["lambda_pyramid"])
-        if live["lambda_perceptual"] or live["lambda_style"]:
+        if live["lambda_perceptual"] or live.get("lambda_style"):  # of VGG-19 alone
             terms |= self.perceptual_terms(fake_b, b, pair, ctx)
         if config.lambda_components:
             loss = component_loss(fake_b, b)
