@@ -34,7 +34,7 @@ from s2f_utils.pictures import faces, images, viz
 SIZE_PX, MOST_RIDGE = 128, 1000
 BASELINES = ("sketch", "mean", "ridge")
 KINDS = {"average": shipped.EXPECT, "person": shipped.PEOPLE}  # the default model's kinds of answer
-LESSONS = ("pix2pix-128", "cyclegan-128", "sketch-to-face-128", *KINDS)
+LESSONS = ("pix2pix-128", "sketch-to-face-128", *KINDS)
 AT_RANDOM = "sketch-to-face-128"  # whose generator makes faces without a sketch, too
 MESH = (("mesh_off", 3), ("closed_to_open", 2))
 DARK_BELOW, LIGHT_FROM = (

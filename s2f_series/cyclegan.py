@@ -14,14 +14,16 @@ from s2f_utils.methods import losses
 Translator = Callable[[Tensor], Tensor]
 
 
-def cycle_loss(a: Tensor, back_a: Tensor, b: Tensor, back_b: Tensor) -> Tensor:
-    """How far F(G(a)), `back_a`, is from a, and G(F(b)), `back_b`, from b: a scalar, eq. 2."""
-    return losses.l1_loss(back_a, a) + losses.l1_loss(back_b, b)
+def cycle_loss(x: Tensor, back: Tensor) -> Tensor:
+    """How far a picture that was translated there and back is from what it was: a scalar, one half
+    of eq. 2.
+    """
+    return losses.l1_loss(back, x)
 
 
-def identity_loss(net_g: Translator, net_f: Translator, a: Tensor, b: Tensor) -> Tensor:
-    """How much G changes pictures of b, and F pictures of a: a scalar, section 5.2."""
-    return losses.l1_loss(net_g(b), b) + losses.l1_loss(net_f(a), a)
+def identity_loss(net: Translator, x: Tensor) -> Tensor:
+    """How much a generator changes pictures of the domain that it makes: a scalar, section 5.2."""
+    return losses.l1_loss(net(x), x)
 
 
 def exchange(pictures: list[Tensor], place: int, newest: Tensor) -> Tensor:

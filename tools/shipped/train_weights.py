@@ -342,7 +342,8 @@ def _ship(name: str, manifest: Manifest, trained: Path, seconds: float) -> None:
         terms = learned_from(_sets_of(manifest))
         info = replace(info, data="open-portraits", trained_on=["open-portraits"], terms=terms)
     elif folder == PEOPLE:
-        info = pool.learned_from()
+        people = pool.learned_from()
+        info = replace(info, data=people.data, trained_on=[people.data], terms=people.terms)
     how = {"compact": name in COMPACT}
     if method == "cyclegan":
         back, about = checkpoints.load_network(trained / f"generator-{TO_SKETCH}.safetensors")
