@@ -90,6 +90,22 @@ def test_batches_are_the_pictures(faces_manifest, monkeypatch):
         assert torch.equal(sketches[0], sketches[2]) and not torch.equal(sketches[0], sketches[1])
 
 
+def test_pictures_that_could_not_be_read_once_are_read_again(faces_manifest, monkeypatch):
+    """As after a drive came back, when the same training goes on."""
+    monkeypatch.setattr(stores, "free_bytes", lambda device: 0)
+    data = stores.paired_data(read_manifest(faces_manifest).split("train"), 64, CPU)
+    decode = data._decode
+
+    def gone(*_):
+        raise OSError("the drive is gone")
+
+    monkeypatch.setattr(data, "_decode", gone)
+    with pytest.raises(OSError, match="gone"):
+        data.batch_at(0, 2, 1, seed=0)
+    monkeypatch.setattr(data, "_decode", decode)
+    assert data.batch_at(0, 2, 1, seed=0)[1].shape == (2, 3, 64, 64)
+
+
 def test_a_pass_shows_every_pair_as_often_as_asked():
     order = stores.epoch_order(5, 3, seed=1, epoch=0)
     assert sorted(order) == sorted([0, 1, 2, 3, 4] * 3)

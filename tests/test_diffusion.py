@@ -141,6 +141,13 @@ def test_samplers_end_at_the_photo_that_is_always_guessed():
         assert torch.allclose(made, photo, atol=1e-4)
 
 
+@pytest.mark.parametrize("sampler", ["ddim", "euler"])
+def test_samplers_take_at_least_one_step(sampler):
+    more = (diffusion.alpha_bars(),) if sampler == "ddim" else ()
+    with pytest.raises(ValueError, match="num_steps must be at least 1, got 0"):
+        getattr(diffusion, sampler)(lambda x, t: x, torch.zeros(1, 3, 4, 4), 0, *more)
+
+
 def test_samplers_keep_a_normal_distribution():
     """Of photos with variance 4, whose best guess is a multiple of x."""
     alpha_bar = diffusion.alpha_bars()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -20,7 +21,7 @@ from s2f_utils.train.config import resolve
 from s2f_utils.train.live import COMMANDS
 from s2f_utils.train.log import read_log
 from s2f_utils.train.loop import train
-from s2f_utils.train.run import open_run
+from s2f_utils.train.run import finished, open_run
 from s2f_utils.train.saving import write_state
 
 CPU = torch.device("cpu")
@@ -294,6 +295,29 @@ def test_a_disk_that_is_full_at_the_end_says_so_and_the_same_session_saves_later
     assert_equal(run.folder, whole.folder)
 
 
+def test_a_run_whose_last_generator_was_not_written_is_not_at_its_end(
+    tiny, manifest, tmp_path, monkeypatch
+):
+    run = start(tiny, manifest, tmp_path / "runs", save_every_s=1e9)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    class Early:
+        def on_step(self, run):
+            if run.images_seen == 8:
+                write_state(run)
+                monkeypatch.setattr(checkpoints, "save_generator", full)
+
+    with pytest.raises(NotSavedError):
+        train(run, callbacks=[Early()], progress=False)
+    monkeypatch.undo()
+    wanted = tiny(save_every_s=1e9)
+    assert finished(wanted, manifest, tmp_path / "runs") is None
+    again = open_run(wanted, manifest, tmp_path / "runs", device="cpu", progress=False)
+    assert again.folder == run.folder and again.images_seen == 8
+
+
 def test_a_folder_that_is_gone_is_not_made_anew(tiny, manifest, tmp_path):
     run = start(tiny, manifest, tmp_path / "runs")
     away = tmp_path / "away"
@@ -324,7 +348,7 @@ from s2f_utils.notebook import start
 from s2f_utils.train import config
 from s2f_utils.train.log import read_log
 from s2f_utils.train.loop import train
-from s2f_utils.train.run import open_run
+from s2f_utils.train.run import finished, open_run
 session = start("02", "demo", {folder!r})
 settings = config.resolve("pix2pix", "full", {settings!r})
 manifest = read_manifest({manifest!r})

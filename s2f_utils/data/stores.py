@@ -155,7 +155,7 @@ class Data:
             sketches, photos = chosen(position)
             return self.sketches.batch(sketches), self.photos.batch(photos)
         wanted = [(position + n * num, num) for n in range(1 + self.ahead)]
-        before = self._prefetched
+        before = {k: f for k, f in self._prefetched.items() if not (f.done() and f.exception())}
         self._prefetched = {
             k: before.get(k) or self._reader.submit(self._decode, *chosen(k[0])) for k in wanted
         }

@@ -89,7 +89,13 @@ def flow_loss(net: nn.Module, codes: Tensor, ink: Tensor) -> Tensor:
 
 def levels_of(num_steps: int) -> list[int]:
     """The noise levels of a sampler's steps, falling evenly from the last: Lin et al. 2024."""
+    _check_steps(num_steps)
     return (torch.linspace(NUM_LEVELS, 0, num_steps + 1)[:-1] - 1).round().long().tolist()
+
+
+def _check_steps(num_steps: int) -> None:
+    if num_steps < 1:
+        raise ValueError(f"num_steps must be at least 1, got {num_steps}")
 
 
 def ddim(
@@ -99,14 +105,14 @@ def ddim(
     levels = levels_of(num_steps)
     for t, next_t in zip(levels, [*levels[1:], None], strict=True):
         guess = guess_at(x, t)
-        if next_t is None:
-            return guess
-        x = mix(guess, noise_of(x, guess, alpha_bar[t]), alpha_bar[next_t])
-    raise ValueError(f"num_steps must be at least 1, got {num_steps}")
+        if next_t is not None:
+            x = mix(guess, noise_of(x, guess, alpha_bar[t]), alpha_bar[next_t])
+    return guess
 
 
 def euler(guess_at: Callable[[Tensor, float], Tensor], x: Tensor, num_steps: int) -> Tensor:
     """Codes from noise x along the velocity, by Euler's method; guess_at(x, time): the guess."""
+    _check_steps(num_steps)
     for step in range(num_steps):
         time = step / num_steps
         x = x + velocity(x, guess_at(x, time), time) / num_steps

@@ -102,6 +102,8 @@ def load_torch_file(path: str | os.PathLike) -> Any:
         raise FileNotFoundError(f"{path}: no such checkpoint")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, MemoryError):  # the file may be whole
+        raise
     except Exception as error:  # over bytes that are no pickle the unpickler raises nearly anything
         reason = str(error) or type(error).__name__
         why = (

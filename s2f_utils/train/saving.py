@@ -83,19 +83,19 @@ def save(run: TrainingRun, notify: Callable[..., None], *, at_end: bool = False)
 
 
 def write_state(run: TrainingRun) -> None:
-    """Write the resume file and the generators, each complete or not at all. Raises
-    TrainingDiverged, and writes nothing, if weights are NaN; OSError if the folder cannot be
-    written to, or is gone.
+    """Write the generators and then the resume file, each complete or not at all: a run whose last
+    generator could not be written is not at its end. Raises TrainingDiverged, and writes nothing,
+    if weights are NaN; OSError if the folder cannot be written to, or is gone.
     """
     os.stat(run.folder)  # a missing folder, as of an unmounted Drive, is not created elsewhere
     check_space(run.folder, run.model, copies=3)
     check_finite(run)
-    checkpoints.save_resume(run.resume_path, run.state_dict())
-    run.saved_at = run.images_seen
     write_generators(run)
     for name, net in run.model.other_networks.items():
         path = run.folder / f"{name}.safetensors"
         checkpoints.save_generator(path, net, {"method": run.method}, run.card)
+    checkpoints.save_resume(run.resume_path, run.state_dict())
+    run.saved_at = run.images_seen
 
 
 def check_finite(run: TrainingRun) -> None:
