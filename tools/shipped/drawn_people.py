@@ -64,7 +64,7 @@ def embedded(split: str, size_px: int, cache: Path) -> DrawnPeople:
 
 def painted(folder: Path, size_px: int) -> DrawnPeople | None:
     """The people of all complete parts of a folder; None: there are none."""
-    parts = [_part(path.parent, size_px) for path in sorted(folder.glob("*/manifest.csv"))]
+    parts = [part_of(path.parent, size_px) for path in sorted(folder.glob("*/manifest.csv"))]
     return joined(*parts) if parts else None
 
 
@@ -98,7 +98,8 @@ def for_training(pool: Path, size_px: int, cache: Path) -> DrawnPeople:
     return own if others is None else joined(own, others)
 
 
-def _part(folder: Path, size_px: int) -> DrawnPeople:
+def part_of(folder: Path, size_px: int) -> DrawnPeople:
+    """The people of one part."""
     by_person: dict[str, list] = {}
     for row in read_manifest(folder / "manifest.csv").pairs:
         by_person.setdefault(row.identity, []).append(row)

@@ -133,13 +133,18 @@ def _is_alone(preview: np.ndarray) -> bool:
 def paint(
     net: torch.nn.Module, code: np.ndarray, labels: Mapping[str, str]
 ) -> dict[str, np.ndarray]:
-    """One person from a stored code, float16 (512,): the aligned picture, landmarks and label map
-    in its pixels, and the way there from the painted one of `SIZE_PX`.
-    """
+    """One person from a stored code, float16 (512,), as `person_in` a picture of `PAINTED_PX`."""
     with torch.inference_mode():
         painted = images.to_uint8(net(torch.from_numpy(code.astype(np.float32))[None], PAINTED_PX))[
             0
         ]
+    return person_in(painted, labels)
+
+
+def person_in(painted: np.ndarray, labels: Mapping[str, str]) -> dict[str, np.ndarray]:
+    """The person in a painted picture, uint8 (S, S, 3): the aligned picture, landmarks and label
+    map in its pixels, and the way there from the painted one of `SIZE_PX`. Raises FaceError.
+    """
     matrix = faces.alignment(faces.find_face(painted).landmarks, SIZE_PX)
     picture = faces.warp(painted, matrix, SIZE_PX)
     with_margin = cv2.copyMakeBorder(picture, *[MARGIN_PX] * 4, cv2.BORDER_REPLICATE)
@@ -155,7 +160,7 @@ def paint(
         "picture": picture,
         "points": points,
         "map": map_of(portrait),
-        "alignment": faces.rescaled(matrix, PAINTED_PX / SIZE_PX).astype(np.float32),
+        "alignment": faces.rescaled(matrix, len(painted) / SIZE_PX).astype(np.float32),
     }
 
 
