@@ -1,6 +1,7 @@
 """The parts of StyleGAN2 and pSp that notebook 04 leaves to its readers.
 
-Shapes: N faces, L styles of D values; a layer has O output and I input channels.
+Shapes: N faces, L styles of D values, or one code for all of them; a layer has O output and I input
+channels.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ def truncate(w: Tensor, mean: Tensor, psi: float) -> Tensor:
     return mean + psi * (w - mean)
 
 
-def length_of(w: Tensor, mean: Tensor) -> Tensor:
-    """How far styles (N, L, D) lie from the mean style (L, D): one length for each face, and their
-    mean, a scalar ≥ 0 (Richardson et al. 2021, eq. 3).
+def code_loss(w: Tensor, true_w: Tensor, variance: Tensor) -> Tensor:
+    """The mean squared error of codes (N, D), divided by the variance of true codes: 0 at these
+    codes, about 1 where everybody gets the mean code.
     """
-    return (w - mean).flatten(1).norm(dim=1).mean()
+    return (w - true_w).square().mean() / variance
 
 
 def joined(early: Tensor, late: Tensor) -> Tensor:

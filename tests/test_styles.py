@@ -13,6 +13,8 @@ from PIL import Image
 
 from s2f_studio import cli
 from s2f_utils import infer, networks
+from s2f_utils.methods.psp import PSP
+from s2f_utils.methods.settings import ConfigError
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images, masks
 from tests.people import person
@@ -149,6 +151,27 @@ def test_a_pickle_is_never_opened(tmp_path):
         checkpoints.CheckpointError, match=r"docs/models.md says how to convert it elsewhere"
     ):
         infer.load_styles(tmp_path / "network.pkl")
+
+
+def test_the_pretrained_generator_stays_in_its_file(generator_file, tmp_path):
+    encoder = {"in_channels": 1, "num_styles": 1, "style_dim": 512, "input_px": 32}
+    net = networks.build("psp", kind="small", encoder=encoder, generator="mobile-stylegan")
+    torch.nn.init.normal_(net.latent_avg)
+    path = tmp_path / "g.safetensors"
+    checkpoints.save_generator(path, net, {"direction": "sketch-to-photo"})
+    assert path.stat().st_size < 0.3 * generator_file.stat().st_size
+    model = infer.load_styles(path, "cpu")
+    styles = model.encode(np.full((64, 64, 3), 255, np.uint8))
+    assert styles.shape == (1, 23, 512)
+    assert np.ptp(styles - model.mean, axis=1).max() < 1e-4  # one code for all layers
+    generator, _ = checkpoints.load_network(generator_file)
+    drawn = model.draw(1, seed=1)
+    with torch.inference_mode():
+        truth = images.to_uint8(generator(torch.from_numpy(drawn), 512).clamp(-1, 1))
+    off = np.abs(model.decode(drawn).astype(int) - truth)
+    assert model.info.size_px == 512 and truth.std() > 20 and off.max() <= 1
+    with pytest.raises(ConfigError, match="psp trains encoders for a stylegan2"):
+        PSP.settings_from(net, {})
 
 
 def test_faces_on_the_command_line(load, tmp_path, capsys):

@@ -257,9 +257,15 @@ class PSP(Method):
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments of the generator;
-        for another pSp also its encoder's, and the styles it leaves free.
+        for another pSp also its encoder's, and the styles it leaves free. ConfigError for an
+        encoder of the pretrained generator.
         """
         decoder = net if net.name == "stylegan2" else net.decoder
+        text = (
+            f"this encoder belongs to {decoder.name}: psp trains encoders for a stylegan2; notebook"
+            " 04 trains encoders for the pretrained generator"
+        )
+        need(decoder.name == "stylegan2", text)
         size = min(decoder.size_px, 256)
         settings = {name: decoder.args[name] for name in cls.init_args}
         settings |= {"decoder_px": decoder.size_px, "size_px": size, "load_size_px": size}

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from s2f_utils import networks
+from s2f_utils import networks, weights
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.runtime import atomic_path
 from s2f_utils.weights.compact import SCALE, packed, unpacked
@@ -136,7 +136,8 @@ def save_generator(
     """
     tensors = {}
     for key, value in net.state_dict().items():
-        tensors[key] = value.detach().contiguous().to("cpu")
+        if key.partition(".")[0] not in net.borrowed:
+            tensors[key] = value.detach().contiguous().to("cpu")
     meta = {**meta, "network": net.name, "args": net.args}
     _save(path, packed(tensors) if compact else tensors, meta, info or ModelInfo())
     return path
@@ -168,6 +169,9 @@ def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
     try:
         if "network" in meta:  # ours: a state dict alone does not say how much dropout there was
             net = networks.build(meta["network"], **meta["args"])
+            for part, name in net.borrowed.items():
+                others = load_network(weights.get(name))[0].state_dict()
+                tensors |= {f"{part}.{key}": value for key, value in others.items()}
             net.load_state_dict(tensors)
             return net.eval(), meta
         return networks.from_state_dict(tensors), meta

@@ -129,6 +129,8 @@ class MobileStyleGAN(Network):
 
     name = "mobile-stylegan"
     INFO = ModelInfo(RENDERS, FROM_NOISE, size_px=FULL_PX)
+    # As a `PSP` decodes by it; there is no noise to store, for it is a part of the weights.
+    size_px, num_layers, style_dim, stored_noise = FULL_PX // 2, NUM_STYLES, STYLE_DIM, None
 
     def __init__(self) -> None:
         super().__init__()
@@ -184,6 +186,21 @@ class MobileStyleGAN(Network):
         raise ValueError(
             f"w must be (N, {STYLE_DIM}) or (N, {NUM_STYLES}, {STYLE_DIM}), got {tuple(w.shape)}"
         )
+
+    def map(self, z: Tensor) -> Tensor:
+        """Random codes z (N, D) → codes w (N, D)."""
+        return self.mapping(z)
+
+    def mean_latent(self) -> Tensor:
+        """The mean of random codes w, (D,)."""
+        return self.mean_w
+
+    def noise_of(self, seeds: Tensor) -> None:
+        """There is none to draw."""
+
+    def synthesis(self, latent: Tensor, noise: None = None) -> Tensor:
+        """Codes (N, L, D) → faces of `size_px`, (N, 3, S, S)."""
+        return self(latent, self.size_px)
 
     def sample(self, z: Tensor, psi: float = 1.0) -> Tensor:
         """Random codes z (N, D) → codes w (N, D), truncated: psi 0 is the mean face, 1 keeps all

@@ -26,6 +26,8 @@ class Network(nn.Module):
     args: dict[str, Any]
     multiple_px = 1  # what height and width have to be multiples of
     usual_px = 0  # the size that its published files were trained at; 0: multiple_px
+    # Parts whose weights stay in the file of this name (`weights.get`), and are not saved with it.
+    borrowed: Mapping[str, str] = {}
 
     @classmethod
     def build(cls, **given: Any) -> Self:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from s2f_utils.networks.info import COARSE, MEASURES, MIDDLE, TO_FACES, ModelInfo, read_by
 from s2f_utils.networks.irse50 import Bottleneck, ir_body
+from s2f_utils.networks.mobile_stylegan import MobileStyleGAN
 from s2f_utils.networks.network import Network, grey_of
 from s2f_utils.networks.stylegan2_gen import EqualLinear, StyleGAN2
 from s2f_utils.pictures.masks import PALETTE
@@ -160,13 +161,15 @@ WAYS = {channels: way for way, channels in TO_FACES.items()}
 
 
 class PSP(Network):
-    """An encoder, the mean style, and a StyleGAN2:
+    """An encoder, the mean style, and a generator:
     (N, 3, S, S) in [-1, 1] → a face of the decoder's size.
 
     What goes in is a picture, however many channels the encoder has: a sketch (1 channel: grey in
     [0, 1]), a map in CelebAMask-HQ's colours (19: a plane for each class), a photo (3), or a sketch
     and a map, (N, 6, S, S) (20).
     encoder, decoder: the arguments of both; `kind` of the encoder is a key of `ENCODERS`.
+    generator: "stylegan2", or "mobile-stylegan", the pretrained one, whose weights stay in a file
+    of their own. An encoder of one style alone gives it to all layers: it reads codes of W.
     """
 
     name = "psp"
@@ -176,13 +179,18 @@ class PSP(Network):
         kind: str = "psp",
         encoder: Mapping[str, Any] | None = None,
         decoder: Mapping[str, Any] | None = None,
+        generator: str = StyleGAN2.name,
     ) -> None:
         super().__init__()
         self.kind = kind
         self.encoder = ENCODERS[kind].build(**(encoder or {}))
         # "sketch", "map", "photo" or "sketch and map"
         self.reads = read_by(WAYS[self.encoder.args["in_channels"]])
-        self.decoder = StyleGAN2.build(**({"size_px": 1024} | dict(decoder or {})))
+        if generator == MobileStyleGAN.name:
+            self.decoder = MobileStyleGAN.build()
+            self.borrowed = {"decoder": MobileStyleGAN.name}
+        else:
+            self.decoder = StyleGAN2.build(**({"size_px": 1024} | dict(decoder or {})))
         self.register_buffer(
             "latent_avg", torch.zeros(self.decoder.num_layers, self.decoder.style_dim)
         )
@@ -193,14 +201,17 @@ class PSP(Network):
     @classmethod
     def describe(cls, args: Mapping[str, Any]) -> ModelInfo:
         """What its encoder's channels say, and the size of its generator."""
+        size_px = args["decoder"].get("size_px", 1024)
+        if args.get("generator") == MobileStyleGAN.name:
+            size_px = MobileStyleGAN.size_px
         return ModelInfo(
             direction=WAYS[args["encoder"]["in_channels"]],
             supports=frozenset({"seed", "styles"}),
-            size_px=args["decoder"].get("size_px", 1024),
+            size_px=size_px,
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.decoder(self.encode(x), input_is_latent=True, randomize_noise=False)
+        return self.decoder.synthesis(self.encode(x), self.decoder.stored_noise)
 
     def encode(self, x: Tensor) -> Tensor:
         """The styles of pictures: (N, 3 or 6, H, W) → (N, L, D)."""

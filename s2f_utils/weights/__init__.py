@@ -74,6 +74,10 @@ SHIPPED: dict[str, str] = {
         "notebook 04's StyleGAN2 and pSp, trained long: from a sketch to real faces, 128 px"
     ),
     "map-to-face-128": "the same from a segmentation map",
+    "sketch-to-face-512": (
+        "notebook 04's pSp into the pretrained generator: from a sketch to many faces, 512 px"
+    ),
+    "map-to-face-512": "the same from a segmentation map, 512 px",
     FACES: "StyleGAN2 that paints drawn faces by chance, 64 px: notebook 04b opens it",
 }
 RESTORER = "restorer-256"

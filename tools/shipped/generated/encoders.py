@@ -20,13 +20,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from s2f_utils import runtime
+from s2f_utils import networks, runtime, weights
+from s2f_utils.networks import checkpoints
 from s2f_utils.networks.checkpoints import EMA
 from s2f_utils.networks.psp import SmallPSPEncoder
 from s2f_utils.pictures.masks import CLASSES
 from s2f_utils.pictures.sketches import make_sketch, mixture
 from tools.shipped import drawn_people
 from tools.shipped.drawn_people import DrawnPeople
+from tools.shipped.generated.pool import learned_from
 
 SIZE_PX = 128
 FILTERS = ("pencil", "contour")  # beside drawings by hand, and a random mixture of filters
@@ -36,6 +38,7 @@ TURN_IMAGES = 16_000
 FLAT, HALVED_EVERY = 200_000, 100_000  # images at the full learning rate, and then
 # Of how a sketch is moved before it is read: radians, share of its size, pixels.
 MOST_TURN, MOST_SCALE, MOST_SHIFT = 0.05, 0.05, 4.0
+MIX_FROM = 8  # the first style that chance decides
 MOST_PAPER = 0.1  # of how much darker the paper is
 
 
@@ -101,14 +104,15 @@ def kept(path: Path, people: DrawnPeople) -> np.ndarray:
 
 def read(kind: str, pool: Path, cache: Path) -> tuple[People, dict[str, People]]:
     """People to learn from, and those for testing by what is read of them."""
-    own = drawn_people.embedded("train", SIZE_PX, cache)
-    parts, sketches = [own], [kept(cache / "sketches-train.npy", own)]
+    parts = {"train": drawn_people.embedded("train", SIZE_PX, cache)}
     for manifest in sorted(pool.glob("*/manifest.csv")):
-        name = manifest.parent.name
-        part = drawn_people.part_of(manifest.parent, SIZE_PX)
-        parts.append(part)
-        sketches.append(kept(cache / f"sketches-{name}.npy", part))
-    learned = People(kind, drawn_people.joined(*parts), np.concatenate(sketches))
+        parts[manifest.parent.name] = drawn_people.part_of(manifest.parent, SIZE_PX)
+    people = drawn_people.joined(*parts.values())
+    sketches = people.drawings
+    if kind == "sketch":
+        each = [kept(cache / f"sketches-{name}.npy", part) for name, part in parts.items()]
+        sketches = np.concatenate(each)
+    learned = People(kind, people, sketches)
     apart = drawn_people.embedded("test", SIZE_PX, cache)
     if kind == "map":
         return learned, {"map": People(kind, apart, apart.drawings)}
@@ -187,6 +191,32 @@ class Training:
         self.mean, self.scale = state["mean"], state["scale"]
 
 
+def ship(training: Training, kind: str) -> Path:
+    """Write the encoder's file, which answers with codes; the generator keeps its own."""
+    encoder = training.ema.net
+    net = networks.build("psp", kind="small", encoder=encoder.args, generator="mobile-stylegan")
+    net.encoder.load_state_dict(encoder.state_dict())
+    linear = net.encoder.small_styles[0].linear
+    with torch.no_grad():
+        linear.weight.mul_(training.scale)
+        linear.bias.mul_(training.scale)
+        net.latent_avg.copy_(training.mean.expand_as(net.latent_avg))
+    name = f"{kind}-to-face-512"
+    meta = {
+        "name": name,
+        "method": "psp",
+        "direction": f"{kind}-to-photo",
+        "aligned": "similarity",
+        "size_px": net.info.size_px,
+        "mix_from": MIX_FROM,
+        "images_seen": training.images,
+        "training_pairs": len(training.people.codes),
+        "training_seconds": round(training.seconds),
+    }
+    path = weights.shipped(name)
+    return checkpoints.save_generator(path, net, meta, learned_from(), compact=True)
+
+
 def main() -> None:
     """Train for some minutes, or ship."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
@@ -194,6 +224,7 @@ def main() -> None:
     parser.add_argument("pool", type=Path)
     parser.add_argument("state", type=Path)
     parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--ship", action="store_true", help="write what there is so far, and stop")
     args = parser.parse_args()
     torch.set_num_threads(1)
     args.state.mkdir(parents=True, exist_ok=True)
@@ -202,6 +233,9 @@ def main() -> None:
     path = args.state / f"{args.kind}.pt"
     if path.is_file():
         training.resume(torch.load(path, weights_only=True))
+    if args.ship:
+        print(ship(training, args.kind))
+        return
     print(f"{len(learned.codes)} people, {training.images} images seen", flush=True)
     until = time.monotonic() + 60 * args.minutes
     while time.monotonic() < until:
