@@ -1,10 +1,10 @@
 """Train notebook 04's encoders, from a sketch or a label map to a code of the generator's W:
-`python -m tools.shipped.generated.encoders KIND POOL STATE --minutes M`, KIND "sketch" or "map",
+`python -m tools.shipped.generated.encoders KIND POOL STATE --images N`, KIND "sketch" or "map",
 POOL a folder of `tools.shipped.generated.pairs`.
 
 The codes of painted people are known, so the loss needs no picture: the mean squared error in W,
 divided by the variance of codes. STATE keeps the training, which goes on where it stopped, in turns
-of `TURN_IMAGES`; what is painted meanwhile joins at the next start. Each turn prints how much
+of `TURN_IMAGES`, until N images; the learning rate falls over the last third. What is painted meanwhile joins at the next start. Each turn prints how much
 of the codes of people who come with `data_prep` for testing is explained. `--ship` writes the file
 that the library ships.
 """
@@ -35,7 +35,7 @@ FILTERS = ("pencil", "contour")  # beside drawings by hand, and a random mixture
 SIZES = {"style_dim": 512, "num_styles": 1, "input_px": SIZE_PX, "width": 256}
 BATCH, LR, DECAY = 32, 1e-3, 0.01
 TURN_IMAGES = 16_000
-FLAT, HALVED_EVERY = 200_000, 100_000  # images at the full learning rate, and then
+LAST = 1 / 3  # of a training, in which the learning rate falls
 # Of how a sketch is moved before it is read: radians, share of its size, pixels.
 MOST_TURN, MOST_SCALE, MOST_SHIFT = 0.05, 0.05, 4.0
 MIX_FROM = 8  # the first style that chance decides
@@ -136,12 +136,13 @@ class Training:
         self.scale = (people.codes - self.mean).std()
         self.images, self.seconds, self.chance = 0, 0.0, torch.Generator().manual_seed(0)
 
-    def turn(self) -> float:
-        """Learn from `TURN_IMAGES`; the mean loss."""
+    def turn(self, total: int) -> float:
+        """Learn from `TURN_IMAGES` of a training of so many; the mean loss."""
         began, losses = time.process_time(), []
         for _ in range(TURN_IMAGES // BATCH):
-            late = max(0, self.images - FLAT) / HALVED_EVERY
-            self.opt.param_groups[0]["lr"] = LR * min(1.0, (self.images + 1) / 3200) * 0.5**late
+            left = 1 - self.images / total
+            factor = min(1.0, (self.images + 1) / 3200, max(left / LAST, 0.01))
+            self.opt.param_groups[0]["lr"] = LR * factor
             x, codes = self.people.batch(BATCH, self.chance)
             with torch.autocast("cpu", torch.bfloat16):
                 guess = self.net(x.contiguous(memory_format=torch.channels_last))[:, 0]
@@ -223,7 +224,7 @@ def main() -> None:
     parser.add_argument("kind", choices=("sketch", "map"))
     parser.add_argument("pool", type=Path)
     parser.add_argument("state", type=Path)
-    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--images", type=int, default=200_000)
     parser.add_argument("--ship", action="store_true", help="write what there is so far, and stop")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -237,9 +238,8 @@ def main() -> None:
         print(ship(training, args.kind))
         return
     print(f"{len(learned.codes)} people, {training.images} images seen", flush=True)
-    until = time.monotonic() + 60 * args.minutes
-    while time.monotonic() < until:
-        loss = training.turn()
+    while training.images < args.images:
+        loss = training.turn(args.images)
         with runtime.atomic_path(path) as temporary:
             torch.save(training.state(), temporary)
         scores = {name: round(training.explained(some), 3) for name, some in tests.items()}
