@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+import data_prep
 import s2f_studio
 import s2f_studio.faces.networks  # the studio's networks are known by it
 from data_prep.procedural_faces.synthetic import draw_face
@@ -21,7 +22,7 @@ from tests import hostile
 from tests.test_cli import command
 
 
-def test_the_shipped_files_are_here_and_small():
+def test_the_shipped_files_are_here_and_small(generator_file):
     folders = (weights.SHIPPED_FOLDER, shipped.FOLDER)
     sizes = [path.stat().st_size for folder in folders for path in folder.iterdir()]
     assert max(sizes) <= 25e6 and sum(sizes) <= 75e6
@@ -30,6 +31,7 @@ def test_the_shipped_files_are_here_and_small():
     lessons |= {"faces-64": ("stylegan2", 64)}
     lessons |= dict.fromkeys(("cyclegan-128", "cyclegan-128-photo-to-sketch"), ("resnet", 128))
     lessons |= dict.fromkeys(("sketch-to-face-128", "map-to-face-128"), ("psp", 128))
+    lessons |= dict.fromkeys(("sketch-to-face-512", "map-to-face-512"), ("psp", 512))
     for name in (*weights.SHIPPED, shipped.EXPECT):
         net, meta = checkpoints.load_network(shipped.all_files()[name])
         kind, size_px = (others | lessons).get(name, ("resunet", 256))
@@ -146,6 +148,19 @@ def test_many_answers_have_other_colours_and_the_same_shape(strangers, kind):
     strange = model.decode(model.draw(8, seed=1, psi=1.0)).astype(float)
     edges = [np.abs(np.diff(x.mean(axis=3), axis=2)).std(axis=0).mean() for x in (many, strange)]
     assert edges[0] < 0.75 * edges[1]  # eight faces by chance differ more in where things are
+
+
+@pytest.mark.parametrize(("kind", "most"), [("sketch", 0.75), ("map", 0.85)])
+def test_an_encoder_reads_the_code_of_a_person_whom_it_never_saw(kind, most, generator_file):
+    people = data_prep.people(split="test", size_px=128, sketches="pencil")
+    model = infer.load_styles(f"{kind}-to-face-512", "cpu")
+    given = people.maps if kind == "map" else np.repeat(people.sketches[..., None], 3, axis=3)
+    codes = np.concatenate([model.encode(one)[:, 0] for one in given])
+
+    def left(some):  # 1 for the mean code
+        return np.square(some - people.codes).sum() / np.square(model.mean[0] - people.codes).sum()
+
+    assert left(codes) < most < 1 < left(np.roll(codes, 1, axis=0))
 
 
 @pytest.fixture(scope="module")

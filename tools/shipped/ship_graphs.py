@@ -112,7 +112,7 @@ class Reduced(nn.Module):
 def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()  # --help writes nothing
     of_library = (weights.FINDER, *weights.SHIPPED, *weights.SHIPPED_RESTORERS)
-    ship(of_library, Store(of_library), weights.GRAPHS)
+    ship(of_library, Store((*of_library, weights.GENERATOR)), weights.GRAPHS)
     ship((shipped.EXPECT,), Store((*shipped.FILES, weights.GENERATOR)), shipped.GRAPHS)
     graph = graph_of(Reduced(), {"stage": REDUCE.stem})
     REDUCE.write_bytes(graph.SerializeToString(deterministic=True))

@@ -4,9 +4,9 @@ POOL a folder of `tools.shipped.generated.pairs`.
 
 The codes of painted people are known, so the loss needs no picture: the mean squared error in W,
 divided by the variance of codes. STATE keeps the training, which goes on where it stopped, in turns
-of `TURN_IMAGES`, until N images; the learning rate falls over the last third. What is painted meanwhile joins at the next start. Each turn prints how much
-of the codes of people who come with `data_prep` for testing is explained. `--ship` writes the file
-that the library ships.
+of `TURN_IMAGES`, until N images; the learning rate falls over the last third. What is painted
+meanwhile joins at the next start. Each turn prints how much of the codes of people who come with
+`data_prep` for testing is explained. `--ship` writes the file that the library ships.
 """
 
 from __future__ import annotations
