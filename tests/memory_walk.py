@@ -1,8 +1,9 @@
 """How much memory of a GPU a training's step takes, without one: the walk of `tests/fake_cuda.py`.
 
-`python -m tests.memory_walk` prints the table of docs/training.md. What is counted: weights,
-averages, gradients, Adam's moments, and what steps keep and make, forward and backward, with all
-that a method regularises. Not counted: CUDA itself and cuDNN's workspaces, about a gigabyte.
+`python -m tests.memory_walk` prints a table; docs/training.md has a part of it. What is counted:
+weights, averages, gradients, Adam's moments, and what steps keep and make, forward and backward,
+with all that a method regularises. Not counted: CUDA itself and cuDNN's workspaces, about a
+gigabyte.
 """
 
 from __future__ import annotations

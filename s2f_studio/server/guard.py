@@ -3,7 +3,7 @@
 Which host names the app answers to is Starlette's TrustedHostMiddleware (`api.create_api`).
 
 It bounds one visitor by address. An app that is open to the internet stands behind a proxy, which
-ends slow connections and knows its visitors (docs/app.md, "Behind a proxy").
+ends slow connections and knows its visitors (docs/app.md, "For others").
 """
 
 from __future__ import annotations
