@@ -8,10 +8,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from s2f_series import steering
-from s2f_utils.networks.mobile_stylegan import MobileStyleGAN, StyledConv
+from s2f_utils.networks.mobile_stylegan import MobileStyleGAN, PreviewHead, StyledConv
+from s2f_utils.networks.pretrained import features_of, stride_distance
 from tests.cells import define
 
-NAMES = ("layer", "mapping", "loss_terms")
+NAMES = ("layer", "mapping", "painted", "loss_terms")
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +25,8 @@ def g():
 def cells(g):
     """What the notebook's cells define under `NAMES`, with the blanks filled, around `g`."""
     defined = {"torch": torch, "F": F, "g": g, "mean": torch.randn(1, 512)}
+    defined |= {"head": PreviewHead.build(), "features_of": features_of}
+    defined |= {"stride_distance": stride_distance}
     defined |= {"WEIGHTS": {"code": 1.0, "picture": 0.0}, "variance": torch.tensor(0.25)}
     return define(NAMES, "04_stylegan_psp.ipynb", defined | {"code_loss": steering.code_loss})
 
@@ -47,6 +50,18 @@ def test_its_loss_is_one_for_the_mean_code(cells):
     assert terms["code"].item() == pytest.approx(1.0, abs=0.01)
     right = cells["loss_terms"](lambda x: (x - cells["mean"]) / 0.5, true_w, true_w)
     assert right["code"].item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_on_a_gpu_it_compares_pictures_as_well(cells, monkeypatch):
+    monkeypatch.setitem(cells["WEIGHTS"], "picture", 1.0)
+    nn.init.normal_(cells["g"].input)  # zeros would paint one picture for all codes
+    true_w = cells["mean"] + 0.5 * torch.randn(1, 512)
+    right = cells["loss_terms"](lambda x: (x - cells["mean"]) / 0.5, true_w, true_w)
+    assert right["picture"].item() == pytest.approx(0.0, abs=1e-4)
+    shift = torch.ones(1, 512, requires_grad=True)
+    wrong = cells["loss_terms"](lambda x: (x - cells["mean"]) / 0.5 + shift, true_w, true_w)
+    wrong["picture"].backward()
+    assert wrong["picture"] > 1e-4 and shift.grad.abs().max() > 0
 
 
 def test_truncation_leads_from_the_mean_to_the_style():
