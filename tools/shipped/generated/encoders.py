@@ -12,6 +12,7 @@ meanwhile joins at the next start. Each turn prints how much of the codes of peo
 from __future__ import annotations
 
 import argparse
+import datetime
 import time
 from pathlib import Path
 
@@ -213,6 +214,7 @@ def ship(training: Training, kind: str) -> Path:
         "images_seen": training.images,
         "training_pairs": len(training.people.codes),
         "training_seconds": round(training.seconds),
+        "trained": datetime.date.today().isoformat(),
     }
     path = weights.shipped(name)
     return checkpoints.save_generator(path, net, meta, learned_from(), compact=True)
