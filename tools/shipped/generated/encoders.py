@@ -39,20 +39,17 @@ TURN_IMAGES = 16_000
 LAST = 1 / 3  # of a training, in which the learning rate falls
 # Of how a sketch is moved before it is read: radians, share of its size, pixels.
 MOST_TURN, MOST_SCALE, MOST_SHIFT = 0.05, 0.05, 4.0
+MOST_PAPER = 0.1  # share by which paper is darkened
 MIX_FROM = 8  # the first style that chance decides
-MOST_PAPER = 0.1  # of how much darker the paper is
 
 
 class People:
-    """Sketches or maps of people, uint8 (N, M, S, S), and their codes less the mean, (N, D).
+    """Of N people M sketches each, or their maps, uint8 (N, M, S, S), and their codes (N, D)."""
 
-    mean: of all codes, (D,). scale: the standard deviation of their values.
-    """
-
-    def __init__(self, kind: str, people: DrawnPeople, sketches: np.ndarray) -> None:
+    def __init__(self, kind: str, given: np.ndarray, codes: np.ndarray) -> None:
         self.kind = kind
-        self.given = torch.from_numpy(sketches if kind == "sketch" else people.maps[:, None])
-        self.codes = torch.from_numpy(people.codes).float()
+        self.given = torch.from_numpy(given)
+        self.codes = torch.from_numpy(codes).float()
 
     def batch(self, num: int, chance: torch.Generator) -> tuple[Tensor, Tensor]:
         """What an encoder reads, moved by chance, (N, C, S, S), and codes (N, D)."""
@@ -109,17 +106,16 @@ def read(kind: str, pool: Path, cache: Path) -> tuple[People, dict[str, People]]
     for manifest in sorted(pool.glob("*/manifest.csv")):
         parts[manifest.parent.name] = drawn_people.part_of(manifest.parent, SIZE_PX)
     people = drawn_people.joined(*parts.values())
-    sketches = people.drawings
-    if kind == "sketch":
-        each = [kept(cache / f"sketches-{name}.npy", part) for name, part in parts.items()]
-        sketches = np.concatenate(each)
-    learned = People(kind, people, sketches)
     apart = drawn_people.embedded("test", SIZE_PX, cache)
     if kind == "map":
-        return learned, {"map": People(kind, apart, apart.drawings)}
-    by_filter = np.stack([make_sketch(photo, "pencil") for photo in apart.photos])
-    tests = {"hand": apart.drawings[:, :1], "pencil": by_filter[:, None]}
-    return learned, {name: People(kind, apart, given) for name, given in tests.items()}
+        given, tests = people.maps[:, None], {"map": apart.maps[:, None]}
+    else:
+        each = [kept(cache / f"sketches-{name}.npy", part) for name, part in parts.items()]
+        by_filter = np.stack([make_sketch(photo, "pencil") for photo in apart.photos])
+        given = np.concatenate(each)
+        tests = {"hand": apart.drawings[:, :1], "pencil": by_filter[:, None]}
+    shown = {name: People(kind, some, apart.codes) for name, some in tests.items()}
+    return People(kind, given, people.codes), shown
 
 
 class Training:
