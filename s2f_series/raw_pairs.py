@@ -33,7 +33,7 @@ DESK = (92, 70, 54)
 class SamplePair:
     """A photo and a drawing of one person, in one frame: uint8 (S, S, 3) each.
 
-    landmarks: float64 (5, 2), pixels of both, as `faces` orders them, estimated by a face mesh.
+    landmarks: float64 (5, 2), pixels of both, as `faces` orders them: estimates.
     """
 
     name: str
