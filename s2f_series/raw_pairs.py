@@ -83,8 +83,8 @@ def write_raw_pairs(
     """Write a heap of `num` raw pairs into the new folder `out`, and say where their faces are.
 
     data: as of `sample_pairs`. Each picture has its own size, and its face is turned, larger or
-    smaller, and off the middle, in the sketch otherwise than in the photo. p03_1 and p03_2 are two
-    pairs of the person p03. In eight pairs something is wrong: a photo on its side with a tag that
+    smaller, and off the middle, in the sketch otherwise than in the photo. p02_1 and p02_2 are two
+    pairs of the person p02. In eight pairs something is wrong: a photo on its side with a tag that
     says so, one without, grey paper in a shadow, a photo that broke off, a photo of a cheek, a
     photo without a sketch, and two sketches exchanged; a pair is there twice.
 
@@ -124,7 +124,7 @@ def on_a_desk(
     across = round(np.sqrt(len(pictures) * size_px[0] / size_px[1]))
     down = int(np.ceil(len(pictures) / across))
     cell = np.array(size_px) / (across, down)
-    # Of the last row, cells at random stay empty.
+    # Some cells stay empty.
     for place, number in enumerate(rng.permutation(across * down)):
         if number >= len(pictures):
             continue
@@ -136,13 +136,12 @@ def on_a_desk(
         angle = rng.uniform(-25, 25)
         sheet = sheet.rotate(angle, Image.Resampling.BICUBIC, expand=True)
         middle = cell * (place % across + 0.5, place // across + 0.5)
-        corner = (middle + rng.uniform(-0.15, 0.15, 2) * cell - np.array(sheet.size) / 2).astype(
-            int
-        )
+        middle += rng.uniform(-0.15, 0.15, 2) * cell
+        left, top = (middle - np.array(sheet.size) / 2).astype(int).tolist()
         alpha = sheet.getchannel("A")
         shadow = alpha.filter(ImageFilter.GaussianBlur(4)).point(lambda value: value // 2)
-        desk.paste((0, 0, 0), (int(corner[0]) + 3, int(corner[1]) + 4), shadow)
-        desk.paste(sheet.convert("RGB"), (int(corner[0]), int(corner[1])), alpha)
+        desk.paste((0, 0, 0), (left + 3, top + 4), shadow)
+        desk.paste(sheet.convert("RGB"), (left, top), alpha)
     return np.asarray(desk)
 
 
