@@ -9,12 +9,21 @@ from __future__ import annotations
 
 from s2f_series.careless_pairs import write_careless_pairs
 from s2f_series.default_set import default_photos, make_default
-from s2f_series.raw_pairs import SamplePair, sample_pairs
+from s2f_series.raw_pairs import (
+    RawPairs,
+    SamplePair,
+    on_a_desk,
+    sample_pairs,
+    write_raw_pairs,
+)
 
 __all__ = [
+    "RawPairs",
     "SamplePair",
     "default_photos",
     "make_default",
+    "on_a_desk",
     "sample_pairs",
     "write_careless_pairs",
+    "write_raw_pairs",
 ]

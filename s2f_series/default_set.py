@@ -34,7 +34,7 @@ from s2f_utils.pictures import faces, images, masks, sketches
 from s2f_utils.weights import cache_folder
 
 PEOPLE = "people"
-RAW_CHOICES = ("auto", "portraits", "drawn")  # of faces before anything is aligned
+RAW_CHOICES = ("auto", "portraits", "drawn")
 CHOICES = (PEOPLE, *RAW_CHOICES)
 # governors' portraits may have other owners: they are not shown in notebooks
 SHOWN = ("senate-", "house-")

@@ -1,4 +1,4 @@
-"""What a notebook begins with, a set or raw people: generated people, portraits, drawn faces."""
+"""What a notebook begins with: generated people, portraits, drawn faces."""
 
 from __future__ import annotations
 
@@ -155,20 +155,3 @@ def test_unseen_people_are_in_no_training_set_of_now_or_then(collection, monkeyp
     assert len(s2f_series.default_photos(9, "auto", profile="demo", split="train", size_px=16)) == 9
     drawn = s2f_series.default_photos(2, "drawn", split="train", size_px=16)
     assert (drawn != s2f_series.default_photos(2, "drawn", split="unseen", size_px=16)).any()
-
-
-def test_portraits_stand_beside_drawn_faces_and_only_those_used_are_fetched(alone, monkeypatch):
-    def save_all(files, folder, progress):
-        fetched.extend(file.name for file in files)
-        for file in files:
-            images.save(folder / file.name, draw_face(1, size_px=128).photo)
-
-    fetched: list[str] = []
-    monkeypatch.setattr(download, "fetch_files", save_all)
-    people = s2f_series.sample_pairs(6, profile="demo", progress=False)
-    assert [person.is_drawn for person in people] == [False, False, True] * 2
-    assert len(fetched) == 4 and not [name for name in fetched if name.startswith("governors")]
-    again = s2f_series.sample_pairs(6, profile="demo", progress=False)
-    assert len(fetched) == 4 and [person.name for person in again] == [
-        person.name for person in people
-    ]
