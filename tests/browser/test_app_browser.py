@@ -106,7 +106,9 @@ def test_undo_brings_the_face_back(page):
 FORGET_EIGHT = """() => {
   for (const place of [sessionStorage, localStorage]) {
     for (const key of Object.keys(place).filter((one) => one.startsWith("sketch-to-face"))) {
-      place.setItem(key, JSON.stringify({ ...JSON.parse(place.getItem(key)), round: null }));
+      const kept = JSON.parse(place.getItem(key));
+      delete kept.drawings.sketch?.rounds;
+      place.setItem(key, JSON.stringify(kept));
     }
   }
 }"""
@@ -122,7 +124,7 @@ def begun_again(page):
 
 KEPT = """(() => {
   const key = Object.keys(sessionStorage).find((one) => one.startsWith("sketch-to-face"));
-  return JSON.parse(sessionStorage.getItem(key)).settings.keep;
+  return JSON.parse(sessionStorage.getItem(key)).drawings.sketch.keep;
 })()"""
 
 
