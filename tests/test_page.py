@@ -21,6 +21,9 @@ import pytest
 from s2f_studio import codes, shipped
 from s2f_studio.codes import NUM_DIRECTIONS, code_of, quantised, text_of
 from s2f_studio.drawings import prepare as drawings
+from s2f_studio.faces.asked import not_shown
+from s2f_studio.faces.looks import TRAITS
+from s2f_studio.faces.model import surely_worn
 from s2f_studio.page import drawing, page
 from s2f_studio.page.exported import ort
 from s2f_studio.page.exported.facts import facts_of_page, script_of
@@ -29,6 +32,7 @@ from s2f_studio.page.exported.page_folder import INDEX, REDUCE, STATIC, export_p
 from s2f_studio.request import Round
 from s2f_utils import weights
 from s2f_utils.pictures import images, mesh, shape_prior, warping
+from s2f_utils.pictures.attributes import WORN
 from s2f_utils.weights import WeightsError
 from s2f_utils.weights.compact import expanded, tensors_of
 from s2f_utils.weights.download import DownloadError
@@ -246,6 +250,29 @@ def test_a_download_that_is_cut_off_is_said_and_tried_again(module):
     imports = 'import { Engine } from "./engine.js"; import { FACTS } from "./facts.js";'
     told = in_node(module, imports, code)
     assert [one.tolist() for one in told] == [[1, 1], [1, 1]]
+
+
+@needs_node
+def test_what_a_person_does_not_show_is_named_as_in_python(module):
+    rng = np.random.default_rng(0)
+    looks = np.log(rng.uniform(0.01, 0.5, (20, 40))).astype(np.float32)
+    traits = rng.uniform(-0.3, 1.3, (20, len(TRAITS))).astype(np.float32)
+    code = "more[0].forEach((looks, n) => tell(notShown(looks, more[1][n]).map((name) => "
+    code += "['glasses', 'beard', 'hat'].indexOf(name))));"
+    made = in_node(
+        module,
+        'import { notShown } from "./chain.js";',
+        code,
+        BLANK,
+        looks.tolist(),
+        traits.tolist(),
+    )
+    wanted = [
+        [WORN.index(name) for name in not_shown(dict.fromkeys(surely_worn(drawn), 1.0), person)]
+        for drawn, person in zip(looks, traits, strict=True)
+    ]
+    assert [one.tolist() for one in made] == wanted
+    assert {0, 1, 2} == {n for one in wanted for n in one}
 
 
 @needs_node
