@@ -48,6 +48,10 @@ export class EightFaces {
     return faces.find((face) => face?.person === person && face.basis === this.state.basis)?.asked;
   }
 
+  change(changes) {
+    this.state.dispatch({ type: "change", changes });
+  }
+
   // From round to round
 
   // Eight people for one drawing, first those among whom the one in sight is; then the next eight.
@@ -86,7 +90,8 @@ export class EightFaces {
   // Ask for the faces that the round in sight lacks, and for the old ones anew. A round that is left
   // costs no more than the half that is being made.
   fill() {
-    this.state.dispatch({ type: "fill" });
+    const { person, temperature, likely } = this.state.settings;
+    this.change({ settings: { person, temperature, likely } });
     return this.state.run("eight", (signal) => this.ask(signal));
   }
 
@@ -136,7 +141,7 @@ export class EightFaces {
       const [{ png, person }] = reply.pictures;
       made.push({ ...face, png, person, basis, warnings: reply.warnings });
     }
-    state.dispatch({ type: "picked", picked: made });
+    this.change({ picked: made });
   }
 
   // The eight that were in sight when the page was left; whoever was kept is picked among them.
@@ -162,7 +167,8 @@ export class EightFaces {
   // Nobody is kept, and nobody of the eight is picked any more. Who was in sight still answers this
   // drawing, and another one may bring somebody else.
   letGo() {
-    this.state.dispatch({ type: "letGo" });
+    this.change({ picks: [] });
+    this.state.dispatch({ type: "who", who: { keep: null } });
     return this.state.ask();
   }
 

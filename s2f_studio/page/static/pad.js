@@ -106,8 +106,9 @@ class Pad {
     this.answer = make("b");
     const alt = "the answer: a guess, no evidence";
     this.face = make("img", { class: "s2f-face", alt });
-    const whole = { class: "s2f-enlarge", title: "show it at full size" };
-    this.enlarging = make("button", { ...whole, type: "button", onclick: () => this.enlarge() }, this.face);
+    const enlarge = () => this.enlarge();
+    const hinted = { class: "s2f-enlarge", title: "show it at full size" };
+    this.enlarging = make("button", { ...hinted, type: "button", onclick: enlarge }, this.face);
     const close = () => this.whole.close();
     this.whole = make("dialog", { class: "s2f-whole", onclick: close }, make("img", { alt }));
     const spin = make("div", { class: "s2f-spin", "aria-hidden": "true" });

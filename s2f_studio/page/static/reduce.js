@@ -30,8 +30,8 @@ function forModel(now, model) {
 }
 
 const CHANGES = {
-  // settings: also who answers the drawing that they came with, of a notebook's pad. round: of eight
-  // faces that are to be in sight.
+  // settings: of a notebook's pad also who answers its drawing. round: of eight faces that are to be
+  // in sight.
   begin(_, { reads, settings: { seed, keep, ...settings }, drawings, face, round }) {
     const filled = Object.entries(drawings).map(([name, drawing]) => {
       return [name, { ...BLANK, ...NOBODY, ...drawing }];
@@ -68,19 +68,13 @@ const CHANGES = {
   go(now, { by }) {
     const { list, at } = drawingOf(now).rounds;
     const gone = withRounds(now, { list, at: at + by });
-    return { ...gone, settings: { ...now.settings, ...list[at + by].said } };
+    return { ...gone, settings: { ...now.settings, ...list[at + by].settings } };
   },
 
-  fill(now) {
-    const { person, temperature, likely } = now.settings;
-    const said = { person, temperature, likely };
-    return withRounds(now, withChanges(drawingOf(now).rounds, { said }));
-  },
+  // Of the round in sight.
+  change: (now, { changes }) => withRounds(now, withChanges(drawingOf(now).rounds, changes)),
 
   faces: (now, { faces }) => withRounds(now, withFaces(drawingOf(now).rounds, faces)),
-
-  // Those who were picked in the round before.
-  picked: (now, { picked }) => withRounds(now, withChanges(drawingOf(now).rounds, { picked })),
 
   // One of the eight; picked again, one is no longer picked, and of more than most the last are.
   pick(now, { seed, most }) {
@@ -88,17 +82,11 @@ const CHANGES = {
     const { picks } = roundOf(rounds);
     const others = picks.filter((one) => one !== seed);
     const isPicked = others.length < picks.length;
-    return withRounds(now, withChanges(rounds, {
-      picks: isPicked ? others : [...others, seed].slice(-most),
-    }));
+    const wanted = isPicked ? others : [...others, seed].slice(-most);
+    return withRounds(now, withChanges(rounds, { picks: wanted }));
   },
 
-  letGo: (now) => withDrawing(now, {
-    keep: null,
-    rounds: withChanges(drawingOf(now).rounds, { picks: [] }),
-  }),
-
-  say: (now, said) => ({ ...now, ...said }), // {problem, progress}
+  say: (now, words) => ({ ...now, ...words }), // {problem, progress}
 };
 
 export function reduce(now, { type, ...action }) {

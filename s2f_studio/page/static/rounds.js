@@ -9,7 +9,7 @@ const NONE = { first: 0, chosen: [], picked: [], faces: [], picks: [] };
 // The round in sight. first: its first seed. chosen: of each round before, [the people who were
 // picked, those who were passed over], by their codes. picked: the faces picked in the last of them.
 // faces: {seed, person, png, basis, warnings, asked}, in the order of seeds; basis: what they were
-// made of; asked: how. picks: the seeds picked. said: what was set when they were asked for.
+// made of; asked: how. picks: the seeds picked. settings: those when they were asked for.
 export function roundOf({ list, at }) {
   return list[at] ?? NONE;
 }

@@ -14,7 +14,7 @@ const EMPTY = "the drawing is empty: draw a face, or start from one of the list"
 const UNKEPT = "this browser keeps nothing: save what you want to keep";
 const PHOTOS = ["sketch-to-photo", "map-to-photo"]; // what can be enhanced
 const OF_A_DRAWING = ["follow", "answer", "eight"]; // jobs: of no use for another one
-const KEPT = ["draw", "set", "choose", "who", "round", "go", "pick", "letGo"]; // actions
+const KEPT = ["draw", "set", "choose", "who", "round", "go", "pick"]; // actions
 
 // "age=0.5,beard=1"
 function listed(values) {
@@ -307,7 +307,8 @@ export class State {
     const failed = (error) => {
       throw new Error(`saved as it is seen, with fewer pixels: ${error.message}`);
     };
-    const ask = (signal) => this.translate({ ...this.who(), large: true }, null, signal).catch(failed);
+    const asked = { ...this.who(), large: true };
+    const ask = (signal) => this.translate(asked, null, signal).catch(failed);
     const reply = this.model.size_px === 256 && (await this.run("save", ask));
     return reply ? reply.pictures[0].png : this.face.png;
   }

@@ -50,11 +50,10 @@ export class Strip {
     if (picked !== this.picked) this.last.replaceChildren(...seen.map((face) => this.small(face)));
     this.picked = picked;
     this.before.hidden = !seen.length;
-    this.again.disabled = given.isEmpty;
     this.again.hidden = isFilling || numFresh === NUM_FACES;
     this.more.hidden = !model.chooses;
     this.more.textContent = picks.length > 1 ? "More like these two" : "More like this one";
-    this.more.disabled = !picks.length || given.isEmpty;
+    this.more.disabled = !picks.length;
     this.hint.hidden = !model.chooses || picks.length > 0;
     this.back.disabled = !canGoBack;
     this.forward.disabled = !canGoForward;
