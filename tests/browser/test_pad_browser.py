@@ -449,7 +449,7 @@ def test_how_varied_the_eight_are_changes_nobody_who_stays(page):
 
 
 def test_a_click_shows_the_face_at_full_size(page):
-    page.get_by_role("button", name="the answer: a guess").click()
+    page.get_by_role("button", name="Show the face at full size").click()
     whole = page.locator("dialog.s2f-whole")
     whole.wait_for()
     settled(page)

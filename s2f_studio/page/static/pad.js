@@ -107,8 +107,9 @@ class Pad {
     const alt = "the answer: a guess, no evidence";
     this.face = make("img", { class: "s2f-face", alt });
     const enlarge = () => this.enlarge();
-    const hinted = { class: "s2f-enlarge", title: "show it at full size" };
-    this.enlarging = make("button", { ...hinted, type: "button", onclick: enlarge }, this.face);
+    const size = "Show the face at full size";
+    const hinted = { class: "s2f-enlarge", title: size, "aria-label": size, type: "button" };
+    this.enlarging = make("button", { ...hinted, onclick: enlarge }, this.face);
     const close = () => this.whole.close();
     this.whole = make("dialog", { class: "s2f-whole", onclick: close }, make("img", { alt }));
     const spin = make("div", { class: "s2f-spin", "aria-hidden": "true" });
