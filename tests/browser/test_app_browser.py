@@ -510,7 +510,7 @@ def test_an_upload_becomes_the_drawing_and_its_crop_is_moved_by_hand(page):
     keep_picture(page, "crop")
     other_face(page, lambda: page.get_by_role("button", name="Crop here").click())
     assert page.evaluate(PAPER) != placed
-    assert page.locator("dialog").is_hidden()
+    assert page.locator("dialog.s2f-crop").is_hidden()
 
 
 @pytest.mark.parametrize("how", ["paste", "drop"])

@@ -110,8 +110,8 @@ class Pad {
     const size = "Show the face at full size";
     const hinted = { class: "s2f-enlarge", title: size, "aria-label": size, type: "button" };
     this.enlarging = make("button", { ...hinted, onclick: enlarge }, this.face);
-    const close = () => this.whole.close();
-    this.whole = make("dialog", { class: "s2f-whole", onclick: close }, make("img", { alt }));
+    const whole = { class: "s2f-whole", "aria-label": "the face", onclick: () => this.whole.close() };
+    this.whole = make("dialog", whole, make("img", { alt }));
     const spin = make("div", { class: "s2f-spin", "aria-hidden": "true" });
     const hint = "Save as PNG; its metadata say that it is generated";
     this.saving = button("save", "Save", hint, () => this.save());
