@@ -29,7 +29,7 @@ from fastapi.testclient import TestClient  # noqa: E402
 
 import s2f_studio  # noqa: E402
 from s2f_studio import shipped  # noqa: E402
-from s2f_studio.answers import Answer, enhance  # noqa: E402
+from s2f_studio.answers import Answer, Face, enhance  # noqa: E402
 from s2f_studio.codes import NUM_DIRECTIONS, text_of  # noqa: E402
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
 from s2f_studio.page import catalogue, drawing, reply  # noqa: E402
@@ -205,6 +205,22 @@ def test_a_sheet_that_is_cut_out_is_named_and_can_be_left_whole(client):
         )
     whole = ask(client, upload, headers=AS_JSON, clean="whole", **SMALL).json()
     assert not any("sheet of paper" in text for text in whole["warnings"])
+
+
+def test_each_of_several_faces_has_its_own_remarks():
+    picture = np.zeros((64, 64, 3), np.uint8)
+    made = [Face(name, picture, {}) for name in ("person", "average", "person 2")]
+    remarks = (
+        Remark("crude", {"degree": 0.4}),
+        Remark("average-presents"),
+        Remark("not-shown", {"names": "hat", "answer": "person 2"}),
+    )
+    answer = Answer(drawings.Drawing(picture, picture), tuple(made), remarks, "photo")
+    told = reply.as_json(answer, ModelInfo(name="mine", direction="sketch-to-photo"))
+    crude, presents, lacks = reply.worded(remarks)
+    found = [one["warnings"] for one in told["pictures"]]
+    assert found == [[crude], [crude, presents], [crude, lacks]]
+    assert told["warnings"] == [crude, presents, lacks]
 
 
 def test_of_two_faces_one_is_chosen_by_side_or_number(client):

@@ -21,6 +21,9 @@ import pytest
 from s2f_studio import codes, shipped
 from s2f_studio.codes import NUM_DIRECTIONS, code_of, quantised, text_of
 from s2f_studio.drawings import prepare as drawings
+from s2f_studio.faces.asked import not_shown
+from s2f_studio.faces.looks import TRAITS
+from s2f_studio.faces.model import surely_worn
 from s2f_studio.page import drawing, page
 from s2f_studio.page.exported import ort
 from s2f_studio.page.exported.facts import facts_of_page, script_of
@@ -29,6 +32,7 @@ from s2f_studio.page.exported.page_folder import INDEX, REDUCE, STATIC, export_p
 from s2f_studio.request import Round
 from s2f_utils import weights
 from s2f_utils.pictures import images, mesh, shape_prior, warping
+from s2f_utils.pictures.attributes import WORN
 from s2f_utils.weights import WeightsError
 from s2f_utils.weights.compact import expanded, tensors_of
 from s2f_utils.weights.download import DownloadError
@@ -249,6 +253,29 @@ def test_a_download_that_is_cut_off_is_said_and_tried_again(module):
 
 
 @needs_node
+def test_what_a_person_does_not_show_is_named_as_in_python(module):
+    rng = np.random.default_rng(0)
+    looks = np.log(rng.uniform(0.01, 0.5, (20, 40))).astype(np.float32)
+    traits = rng.uniform(-0.3, 1.3, (20, len(TRAITS))).astype(np.float32)
+    code = "more[0].forEach((looks, n) => tell(notShown(looks, more[1][n]).map((name) => "
+    code += "['glasses', 'beard', 'hat'].indexOf(name))));"
+    made = in_node(
+        module,
+        'import { notShown } from "./chain.js";',
+        code,
+        BLANK,
+        looks.tolist(),
+        traits.tolist(),
+    )
+    wanted = [
+        [WORN.index(name) for name in not_shown(dict.fromkeys(surely_worn(drawn), 1.0), person)]
+        for drawn, person in zip(looks, traits, strict=True)
+    ]
+    assert [one.tolist() for one in made] == wanted
+    assert {0, 1, 2} == {n for one in wanted for n in one}
+
+
+@needs_node
 def test_codes_are_read_and_written_as_in_python(module):
     rng = np.random.default_rng(0)
     codes = rng.normal(0, 2, (3, NUM_DIRECTIONS))
@@ -304,7 +331,7 @@ STATE = """
       keep: null };
     const about = { query, starts: { sketch: ["a"] }, start: "a" };
     const host = { about: async () => about, models: async () => ({ models: [one] }),
-      progress: async () => "", async translate() { return answer; } };
+      facesAtOnce: 4, progress: async () => "", async translate() { return answer; } };
     const state = new State(host);
     const drawing = { uri: picture, isEmpty: false, warnings: [], codes: [] };
     await state.open({ drawings: { sketch: drawing } });
@@ -318,17 +345,17 @@ def test_after_any_exception_the_pad_says_so_and_can_be_used_again(module, fault
     code = f"""{STATE}
         host.translate = async () => {{ throw {fault}; }};
         await state.ask();
-        tell([state.isBusy, state.problem.length > 0]);
-        await state.run(async () => {{ throw {fault}; }});
-        tell([state.isBusy, state.problem.length > 0]);
+        tell([state.isBusy, state.now.problem.length > 0]);
+        await state.run("picture", async () => {{ throw {fault}; }});
+        tell([state.isBusy, state.now.problem.length > 0]);
         host.translate = async () => answer;
         state.view.shown = () => {{ throw {fault}; }};
         await state.ask();
-        tell([state.isBusy, state.problem.length > 0]);
+        tell([state.isBusy, state.now.problem.length > 0]);
         state.view.shown = () => {{}};
         await state.draw("data:image/png;base64,AAAB", false);
-        tell([state.isBusy, state.problem.length > 0]);
-        tell([state.face === picture]);"""
+        tell([state.isBusy, state.now.problem.length > 0]);
+        tell([state.face.png === picture]);"""
     found = in_node(module, 'import { State } from "./state.js";', code)
     assert [one.tolist() for one in found] == [[0, 1], [0, 1], [0, 1], [0, 0], [1]]
 
@@ -337,14 +364,15 @@ EIGHT = """
     let asked = null;
     host.translate = async (drawing, fields) => {
       asked = fields;
-      return { pictures: [{ png: picture, person: `code-${fields.seed}` }], warnings: [] };
+      const people = [0, 1, 2, 3].map((n) => ({ png: picture, person: `code-${fields.seed + n}` }));
+      return { pictures: people.slice(0, fields.candidates ?? 1), warnings: [] };
     };
     const { eight } = state;
-    const facesNow = () => eight.rounds.now.faces;
+    const facesNow = () => eight.now.faces;
     await eight.showNext();
     await eight.pick(facesNow()[3]);
     await eight.showAlike();
-    const [pickedBefore] = eight.rounds.now.picked;
+    const [pickedBefore] = eight.now.picked;
 """
 
 
@@ -363,17 +391,16 @@ def test_a_face_picked_before_is_asked_for_as_it_was_and_after_a_stroke_by_its_c
 
 
 @needs_node
-def test_once_somebody_is_let_go_the_seed_alone_answers(module):
-    """Also for another drawing: nothing that is out of sight steers it."""
+def test_who_is_let_go_answers_until_another_picture(module):
+    """As one of the round in sight; another picture is begun without."""
     code = f"""{STATE}{EIGHT}
         await eight.pick(facesNow()[1]);
         await eight.letGo();
         tell([asked.seed, "keep" in asked, "chosen" in asked]);
-        await state.choose({{ model: "m" }});
-        await state.draw("data:image/png;base64,AAAB", false);
+        await state.put({{ uri: "data:image/png;base64,AAAB" }});
         tell([asked.seed, "keep" in asked, "chosen" in asked]);"""
     found = in_node(module, 'import { State } from "./state.js";', code)
-    assert [one.tolist() for one in found] == [[0, 0, 0], [0, 0, 0]]
+    assert [one.tolist() for one in found] == [[9, 0, 1], [0, 0, 0]]
 
 
 @needs_node
@@ -386,7 +413,7 @@ def test_a_round_that_comes_with_a_drawing_is_made(module):
         await state.begun();
         tell([asked.seed, Number(asked.chosen === "a,b/c"), facesNow().length]);"""
     (found,) = in_node(module, 'import { State } from "./state.js";', code)
-    assert found.tolist() == [15, 1, 8]
+    assert found.tolist() == [12, 1, 8]
 
 
 @needs_node

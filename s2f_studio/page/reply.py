@@ -11,6 +11,7 @@ from PIL import Image
 from s2f_studio.answers import Answer, Face
 from s2f_studio.drawings.prepare import Drawing
 from s2f_studio.remarks import WORDS, Remark
+from s2f_studio.request import AVERAGE
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import images
 
@@ -41,7 +42,7 @@ def as_json(
         "direction": info.direction,
         "note": images.GENERATED_NOTE,
         **crop_facts(answer.drawing, answer.remarks, info),
-        "pictures": [_picture(face) for face in answer.faces],
+        "pictures": [_picture(face) | _remarks_on(face, answer) for face in answer.faces],
         "seconds": dict(seconds or {}),
     }
 
@@ -97,6 +98,18 @@ def for_saving(picture: np.ndarray) -> tuple[np.ndarray, dict[str, str]]:
     height, width = (round(side * LEAST_SAVED_PX / shorter) for side in picture.shape[:2])
     larger = Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
     return np.asarray(larger), {"enlarged": f"from {picture.shape[1]} x {picture.shape[0]} pixels"}
+
+
+def _remarks_on(face: Face, answer: Answer) -> dict[str, list[str]]:
+    """The remarks without those on the other faces."""
+    own = [remark for remark in answer.remarks if _is_on(remark, face)]
+    return {"warnings": worded(own, face_found(answer.drawing))}
+
+
+def _is_on(remark: Remark, face: Face) -> bool:
+    if remark.code == "average-presents":
+        return face.name == AVERAGE
+    return remark.data.get("answer", face.name) == face.name
 
 
 def _picture(face: Face) -> dict[str, Any]:

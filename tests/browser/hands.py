@@ -29,8 +29,18 @@ def opened(play, address: str, size: str, *flags: str) -> Iterator:
     """A page of a size in a Chromium of its own; it fails at the end where anything was asked of
     another host, or went wrong. `page.expected`: statuses that are meant.
     """
-    width, height, scheme = SIZES[size]
     browser = play.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
+    try:
+        with visited(browser, address, size) as page:
+            yield page
+    finally:
+        browser.close()
+
+
+@contextlib.contextmanager
+def visited(browser, address: str, size: str) -> Iterator:
+    """The same in a browser that is there."""
+    width, height, scheme = SIZES[size]
     viewport = {"width": width, "height": height}
     context = browser.new_context(viewport=viewport, color_scheme=scheme, accept_downloads=True)
     page = context.new_page()
@@ -53,7 +63,7 @@ def opened(play, address: str, size: str, *flags: str) -> Iterator:
         yield page
         assert page.wrong == []
     finally:
-        browser.close()
+        context.close()
 
 
 def keep_picture(page, name: str) -> None:

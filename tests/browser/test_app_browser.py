@@ -106,7 +106,9 @@ def test_undo_brings_the_face_back(page):
 FORGET_EIGHT = """() => {
   for (const place of [sessionStorage, localStorage]) {
     for (const key of Object.keys(place).filter((one) => one.startsWith("sketch-to-face"))) {
-      place.setItem(key, JSON.stringify({ ...JSON.parse(place.getItem(key)), round: null }));
+      const kept = JSON.parse(place.getItem(key));
+      delete kept.drawings.sketch?.rounds;
+      place.setItem(key, JSON.stringify(kept));
     }
   }
 }"""
@@ -122,7 +124,7 @@ def begun_again(page):
 
 KEPT = """(() => {
   const key = Object.keys(sessionStorage).find((one) => one.startsWith("sketch-to-face"));
-  return JSON.parse(sessionStorage.getItem(key)).settings.keep;
+  return JSON.parse(sessionStorage.getItem(key)).drawings.sketch.keep;
 })()"""
 
 
@@ -508,7 +510,7 @@ def test_an_upload_becomes_the_drawing_and_its_crop_is_moved_by_hand(page):
     keep_picture(page, "crop")
     other_face(page, lambda: page.get_by_role("button", name="Crop here").click())
     assert page.evaluate(PAPER) != placed
-    assert page.locator("dialog").is_hidden()
+    assert page.locator("dialog.s2f-crop").is_hidden()
 
 
 @pytest.mark.parametrize("how", ["paste", "drop"])

@@ -11,8 +11,8 @@ import numpy as np
 from s2f_studio import attributes, codes, shipped
 from s2f_studio.answers import OPEN_FROM, PAINTED, RENDERED, SPARSE_FROM
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.faces import average_face, model
-from s2f_studio.faces.looks import TRAITS
+from s2f_studio.faces import asked, average_face, model
+from s2f_studio.faces.looks import SPANS, TRAITS
 from s2f_studio.page import page
 from s2f_studio.page.catalogue import Catalogue
 from s2f_studio.page.reply import HERE
@@ -37,6 +37,7 @@ def facts_of_page() -> dict[str, Any]:
         "hair_at_rim": images.HAIR_AT_RIM,
         "crude": {"from": OPEN_FROM, "words": HERE["crude"]},
         "sparse": {"from": SPARSE_FROM, "words": WORDS["sparse"]},
+        "not_shown": _facts_of_what_is_worn(),
         "mesh": {
             "parts": {name: places.tolist() for name, places in mesh.PARTS.items()},
             "five": mesh.FIVE.tolist(),
@@ -84,6 +85,22 @@ def facts_of_page() -> dict[str, Any]:
             "beard_from": average_face.BEARD_FROM,
             "guidance": average_face.GUIDANCE,
         },
+    }
+
+
+def _facts_of_what_is_worn() -> dict[str, Any]:
+    """By what it is seen that glasses, a beard or a hat are drawn, and that a person shows none.
+
+    bare: where among the looks the chance is that nothing is worn. traits: where a person's are.
+    """
+    return {
+        "words": HERE["not-shown"],
+        "names": [attributes.CALLED.get(name, name) for name in WORN],
+        "bare": [SPANS[name].start for name in WORN],
+        "surely": model.SURELY,
+        "traits": [TRAITS.index(name) for name in WORN],
+        "wanted": asked.WORN_VALUES[2],
+        "near": asked.NEAR_WORN,
     }
 
 

@@ -25,8 +25,9 @@ async function open(el) {
   const state = new State(host, store);
   try {
     await state.open();
-    const upload = mountPad(state, el);
-    if (host.crop) takeFiles(upload);
+    const pad = mountPad(state, el);
+    if (host.crop) takeFiles((file) => pad.crop.take(file));
+    addEventListener("keydown", (event) => pad.key(event));
     document.querySelector(".s2f-notice").textContent = state.about.notice;
     addEventListener("beforeunload", (event) => {
       if (!state.isKept) event.preventDefault();

@@ -169,6 +169,51 @@ function personCode(state) {
   return { box, put };
 }
 
+// What is set otherwise than usual, beside the face: [text, the changes that take it back] of each.
+function unusual({ about, canEnhance, model, settings }) {
+  const { answer, likely, temperature, person, strength } = settings;
+  const usual = about.query;
+  const found = [];
+  if (model.chooses) {
+    const names = Object.fromEntries(ANSWERS);
+    if (answer !== usual.answer) found.push([names[answer], { answer: usual.answer }]);
+    if (likely !== usual.likely) found.push([`Shape: ${likely}`, { likely: usual.likely }]);
+    if (temperature !== null) found.push([`Varied: ${temperature}`, { temperature: null }]);
+    for (const [name, value] of Object.entries(person)) {
+      const { [name]: _, ...others } = person;
+      found.push([worded(name, value, about.shades), { person: others }]);
+    }
+  }
+  if (canEnhance && strength > 0) found.push([`Enhance: ${strength}`, { strength: 0 }]);
+  return found;
+}
+
+// "Skin: dark", "Age: old".
+function worded(name, value, shades) {
+  const [, label, ends] = [...COLOURS, ...PERSON].find(([one]) => one === name);
+  if (ends) return `${label}: ${value < 0 ? ends[0] : ends[1]}`;
+  const shade = Object.entries(shades[name]).find(([, colour]) => colour === value);
+  return `${label}: ${shade?.[0] ?? value}`;
+}
+
+// A button for each of these, that takes it back.
+export function chips(state) {
+  const box = make("div", { class: "s2f-chips" });
+  let shown = "";
+  function show() {
+    const rows = unusual(state);
+    const wanted = JSON.stringify(rows);
+    if (wanted === shown) return;
+    shown = wanted;
+    const nodes = rows.map(([text, changes]) => {
+      const named = { "aria-label": `take back ${text.replace(":", ",")}` };
+      return plainButton(`${text} ×`, () => state.set(changes), named);
+    });
+    box.replaceChildren(...nodes);
+  }
+  return { box, show };
+}
+
 // How the answer is made, and by which model.
 export function settings(state) {
   const setShape = (likely) => state.set({ likely });
@@ -189,7 +234,7 @@ export function settings(state) {
     answers.show(ANSWERS, now.answer);
     shape.put(now.likely);
     known.show(now.person);
-    code.put(state.person);
+    code.put(state.face.person);
     strength.put(now.strength);
     const alike = state.models.filter((one) => one.direction === chosen.direction);
     models.show(alike.map(({ id, title }) => [id, title]), now.model);

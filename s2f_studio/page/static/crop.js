@@ -2,7 +2,7 @@
 // goes wrong, a dialog takes the eyes and the mouth by hand, or another face of several.
 
 import { make, plainButton, select } from "./dom.js";
-import { smaller } from "./files.js";
+import { personIn, smaller } from "./files.js";
 
 const NAMES = ["the eye on the left", "the eye on the right", "the middle of the mouth"];
 const MIDDLE = [[0.4, 0.45], [0.6, 0.45], [0.5, 0.65]];
@@ -19,12 +19,8 @@ const HINT = "Drag the three rings to the eyes and the mouth.";
 export class Crop {
   constructor(state) {
     this.state = state;
-    this.file = null;
-    this.small = null; // the file as it is sent
-    this.reads = ""; // what the file was chosen for
+    this.upload = null; // {file, reads, small, isNew, face}
     this.isMoved = false;
-    this.isNew = true; // not cropped yet
-    this.face = ""; // of several: its number from the left
     const shown = { alt: "the picture to crop", draggable: "false" };
     this.picture = make("img", shown);
     this.frames = make("div", { role: "group", "aria-label": "faces in the picture" });
@@ -44,23 +40,30 @@ export class Crop {
   }
 
   get canOpen() {
-    return this.file !== null && this.reads === this.state.reads && this.reads !== "map";
+    const reads = this.upload?.reads;
+    return reads === this.state.reads && reads !== "map";
   }
 
   open(hint = HINT) {
     this.hint.textContent = hint;
     this.anyway.hidden = hint === HINT;
-    this.paperBox.hidden = this.reads !== "sketch";
+    this.paperBox.hidden = this.upload.reads !== "sketch";
     if (!this.dialog.open) this.dialog.showModal();
   }
 
-  // Another picture: a File or Blob.
-  take(file) {
-    this.reads = this.state.reads;
-    this.file = file;
-    this.small = this.reads === "map" ? file : null; // a map's classes do not mix
-    this.isNew = true;
-    this.face = "";
+  // Another picture, a File or Blob. reads: what it is chosen for. small: as it is sent; a map's
+  // classes do not mix. isNew: not cropped yet. face: of several, its number from the left. One
+  // that the pad has saved brings its person back.
+  async take(file) {
+    const { reads } = this.state;
+    const upload = { file, reads, small: reads === "map" ? file : null, isNew: true, face: "" };
+    this.upload = upload;
+    const person = await personIn(file);
+    if (this.upload !== upload) return null; // another one was chosen, or all put away
+    if (person && this.state.model.chooses) {
+      this.upload = null;
+      return this.state.stay(person);
+    }
     this.frames.replaceChildren();
     this.place(MIDDLE);
     URL.revokeObjectURL(this.picture.src);
@@ -69,16 +72,18 @@ export class Crop {
   }
 
   send(more) {
-    const fields = { clean: this.paper.node.value, face: this.face, ...more };
+    const { upload } = this;
+    const fields = { clean: this.paper.node.value, face: upload.face, ...more };
     if (this.isMoved) fields.points = this.at.flat().map((value) => value.toFixed(4)).join(",");
-    return this.state.run(async () => {
-      this.small ??= await smaller(this.file);
+    return this.state.run("picture", async (signal) => {
+      upload.small ??= await smaller(upload.file);
       try {
-        this.found(await this.state.crop(this.small, fields, this.isNew));
-        this.isNew = false;
+        this.found(await this.state.crop(upload.small, fields, upload.isNew, signal));
+        upload.isNew = false;
         this.dialog.close();
       } catch (error) {
-        if (error.code === "no-face" || this.dialog.open) this.open(error.message);
+        const isAsked = error.code === "no-face" || this.dialog.open;
+        if (isAsked && !signal.aborted) this.open(error.message);
         throw error;
       }
     });
@@ -94,7 +99,7 @@ export class Crop {
   frame(box, n, isTaken) {
     const name = `face ${n + 1} from the left`;
     const choose = () => {
-      this.face = String(n + 1);
+      this.upload.face = String(n + 1);
       this.isMoved = false;
       this.send({});
     };

@@ -4,6 +4,8 @@ import { make } from "./dom.js";
 
 const MOST_PX = 1600;
 const UNREADABLE = "this file cannot be read: choose it again, or another one";
+const NOTES_BYTES = 1e5; // of a PNG: its notes are before its pixels
+const PERSON_NOTE = "tEXts2f:person\0";
 const LARGE_BYTES = 1e6; // smaller files are sent as they are
 
 export async function decoded(uri) {
@@ -32,6 +34,16 @@ export async function smaller(file) {
   pen.drawImage(picture, 0, 0, width, height);
   const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
   return blob ?? file;
+}
+
+// The code of the person in a PNG that a pad has saved (its text chunk "s2f:person"); "" in others.
+export async function personIn(file) {
+  const head = await file.slice(0, NOTES_BYTES).arrayBuffer().catch(() => new ArrayBuffer(0));
+  const text = new TextDecoder("latin1").decode(head);
+  const at = text.indexOf(PERSON_NOTE);
+  if (at < 4) return "";
+  const numBytes = new DataView(head).getUint32(at - 4); // of name and text
+  return text.slice(at + PERSON_NOTE.length, at + 4 + numBytes);
 }
 
 export function dataUri(blob) {

@@ -1,6 +1,7 @@
 // What answers the page: the app's server. A notebook's kernel (widget.js) and the exported page
 // have the same functions.
 
+export const facesAtOnce = 4;
 const GONE = "the app does not answer: is it still running?";
 
 // The JSON of an answer. Throws an Error with the server's sentence and, of a refusal, its code.
@@ -31,14 +32,14 @@ export function models() {
   return json("api/models");
 }
 
-// The answers to a drawing.
-export function translate(file, fields) {
-  return json("api/translate", form(file, fields));
+// The answers to a drawing; signal: aborted once nobody waits for them.
+export function translate(file, fields, _held, signal) {
+  return json("api/translate", { ...form(file, fields), signal });
 }
 
 // A user's picture as a drawing: {drawing, points, faces, taken, warnings, codes}.
-export function crop(file, fields) {
-  return json("app/crop", form(file, fields));
+export function crop(file, fields, signal) {
+  return json("app/crop", { ...form(file, fields), signal });
 }
 
 // A picture to start from, by what the model reads.

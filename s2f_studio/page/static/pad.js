@@ -1,7 +1,7 @@
 // The page of a pad: the drawing on the left, the face that follows on the right. What is drawn and
 // set is in its state (state.js); strokes and steps are here.
 
-import { palette, settings, toolbar } from "./controls.js";
+import { chips, palette, settings, toolbar } from "./controls.js";
 import { Crop } from "./crop.js";
 import { button, make, plainButton, select } from "./dom.js";
 import { saveAs } from "./files.js";
@@ -33,6 +33,7 @@ class Pad {
     this.reads = "";
     this.tool = "pencil";
     this.isEmpty = false;
+    this.onPaper = null; // the drawing that was put there, or drawn
     this.nextPreview = 0;
     this.loading = null; // a drawing that is being put on the paper
     this.crop = new Crop(state);
@@ -49,8 +50,11 @@ class Pad {
     const parts = [...sides, this.strip.box, this.settings.box];
     const desk = make("div", { class: "s2f-desk" }, ...parts);
     const note = make("p", { class: "s2f-note", role: "note" }, state.about.note);
-    this.root.append(this.topBar(), desk, note, this.crop.dialog);
-    this.root.addEventListener("keydown", (event) => this.key(event));
+    this.root.append(this.topBar(), desk, note, this.crop.dialog, this.whole);
+    this.root.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      this.key(event);
+    });
     this.choose("pencil");
   }
 
@@ -100,7 +104,14 @@ class Pad {
 
   answerSide() {
     this.answer = make("b");
-    this.face = make("img", { class: "s2f-face", alt: "the answer: a guess, no evidence" });
+    const alt = "the answer: a guess, no evidence";
+    this.face = make("img", { class: "s2f-face", alt });
+    const enlarge = () => this.enlarge();
+    const size = "Show the face at full size";
+    const hinted = { class: "s2f-enlarge", title: size, "aria-label": size, type: "button" };
+    this.enlarging = make("button", { ...hinted, onclick: enlarge }, this.face);
+    const whole = { class: "s2f-whole", "aria-label": "the face", onclick: () => this.whole.close() };
+    this.whole = make("dialog", whole, make("img", { alt }));
     const spin = make("div", { class: "s2f-spin", "aria-hidden": "true" });
     const hint = "Save as PNG; its metadata say that it is generated";
     this.saving = button("save", "Save", hint, () => this.save());
@@ -110,11 +121,13 @@ class Pad {
     this.count = make("span", { class: "s2f-count" });
     const named = { title: "They answer whatever you draw", "aria-label": "This person stays: let go" };
     this.kept = plainButton("This person stays ×", () => this.state.eight.letGo(), named);
+    this.chips = chips(this.state);
     const parts = [this.several, this.count, this.saving, this.kept];
     const actions = make("div", { class: "s2f-actions" }, ...parts);
     const caption = make("figcaption", {}, this.answer);
-    const picture = stage("", this.face, spin);
-    return make("figure", { class: "s2f-answer" }, caption, picture, actions, this.status);
+    const picture = stage("", this.enlarging, spin);
+    const below = [actions, this.chips.box, this.status];
+    return make("figure", { class: "s2f-answer" }, caption, picture, ...below);
   }
 
   // What the tools ask for
@@ -149,22 +162,22 @@ class Pad {
 
   // While the pencil moves, a quick answer now and then.
   moved() {
-    const isTime = performance.now() > this.nextPreview && !this.state.isAnswering;
+    const isTime = performance.now() > this.nextPreview && !this.state.jobs.has("follow");
     if (!isTime || !this.state.model.chooses) return;
     this.nextPreview = performance.now() + PREVIEW_MS;
-    this.state.draw(this.paper.uri(), this.paper.isEmpty(), { isPreview: true });
+    this.drawn({ isPreview: true });
   }
 
   async drawn(how = {}) {
     await this.loading; // a drawing on its way would be put over this stroke
-    this.paper.push();
+    if (!how.isPreview) this.paper.push();
     this.look();
-    this.state.draw(this.paper.uri(), this.isEmpty, how);
+    this.onPaper = this.paper.uri();
+    this.state.draw(this.onPaper, this.isEmpty, how);
   }
 
   key(event) {
-    event.stopPropagation();
-    if (event.target.matches("select, input:not([type=range])") || !this.canDraw) return;
+    if (event.target.matches?.("select, input:not([type=range])") || !this.canDraw) return;
     const pressed = this.toolbar.ofKey(event);
     if (!pressed) return;
     event.preventDefault();
@@ -188,15 +201,23 @@ class Pad {
   }
 
   async takeAsPhoto() {
-    const { file } = this.crop;
+    const { file } = this.crop.upload;
     await this.state.choose({ direction: "photo-to-sketch" });
     this.crop.take(file);
   }
 
   async save() {
-    const { model, settings, varies } = this.state;
-    const seed = varies ? `-${settings.seed}` : "";
-    saveAs(await this.state.large(), `${model.direction}${seed}.png`);
+    const { model, given, varies } = this.state;
+    const seed = varies ? `-${given.seed}` : "";
+    const png = await this.state.large();
+    if (png) saveAs(png, `${model.direction}${seed}.png`); // else all was put away meanwhile
+  }
+
+  async enlarge() {
+    const picture = this.whole.firstChild;
+    picture.src = this.state.face.png;
+    this.whole.showModal();
+    picture.src = await this.state.large();
   }
 
   showEight() {
@@ -206,7 +227,7 @@ class Pad {
 
   startAnew() {
     if (!confirm("Delete the drawings and the settings?")) return;
-    this.crop.file = null;
+    this.crop.upload = null;
     this.paper.forget(); // or the next visitor could take steps back to the drawing
     this.reads = ""; // begin with an empty paper
     this.state.anew();
@@ -223,20 +244,20 @@ class Pad {
     this.showSeveral();
   }
 
-  // isNew: with another drawing.
-  shown(isNew = false) {
+  shown() {
     const { state } = this;
     if (this.reads !== state.reads) this.begin();
+    if (this.onPaper !== state.given.uri) this.load();
     this.settings.show();
     this.showDrawing();
     this.showAnswer();
     this.showStatus();
-    if (isNew) this.load();
   }
 
   begin() {
     const { reads, about } = this.state;
     this.reads = reads;
+    this.onPaper = null;
     this.root.dataset.reads = reads;
     this.paper.begin(reads, reads === "map" ? about.labels[0][1] : "#ffffff");
     this.toolbar.begin(reads);
@@ -246,8 +267,9 @@ class Pad {
 
   load() {
     const { uri } = this.state.given;
-    this.loading = this.state.run(async () => {
-      if (uri) await this.paper.load(uri);
+    this.onPaper = uri;
+    this.loading = this.state.run("paper", async (signal) => {
+      if (uri) await this.paper.load(uri, signal);
       else this.paper.push();
       this.look();
     });
@@ -268,34 +290,35 @@ class Pad {
 
   showAnswer() {
     const { state } = this;
-    const { face } = state;
-    this.face.style.visibility = face ? "visible" : "hidden";
-    if (face && this.face.src !== face) this.face.src = face;
-    this.saving.disabled = !face;
+    const { png } = state.face;
+    this.enlarging.style.visibility = png ? "visible" : "hidden";
+    if (png && this.face.src !== png) this.face.src = png;
+    this.saving.disabled = !png;
+    this.chips.show();
     this.kept.hidden = !state.keepsSomebody || state.given.isEmpty;
   }
 
   // Whether there are eight, or more of them to come.
   showSeveral() {
     const { given, eight, varies } = this.state;
-    const { filling, numFresh, rounds } = eight;
-    const words = rounds.isEmpty ? "Show eight faces" : "Eight others";
+    const { isFilling, numFresh, rounds } = eight;
+    const words = rounds.list.length ? "Eight others" : "Show eight faces";
     if (this.words.textContent !== words) this.words.textContent = words;
     this.several.title = `${words} for this drawing`;
     this.several.setAttribute("aria-label", this.several.title);
     this.several.disabled = given.isEmpty;
     this.several.hidden = !varies;
-    this.count.textContent = filling ? `${numFresh} of ${NUM_FACES}` : "";
+    this.count.textContent = isFilling ? `${numFresh} of ${NUM_FACES}` : "";
     this.strip.show();
   }
 }
 
-// Show a pad of this state in an element. Returns upload(file), for files that come in other ways.
+// Show a pad of this state in an element, and return it.
 export function mountPad(state, el) {
   const pad = new Pad(state);
   state.view = pad;
   el.replaceChildren(pad.root);
-  pad.shown(true);
+  pad.shown();
   state.begun();
-  return (file) => pad.crop.take(file);
+  return pad;
 }

@@ -67,8 +67,9 @@ export class Paper {
     this.pen.fillRect(0, 0, this.canvas.width, this.canvas.height);
   }
 
-  async load(uri) {
+  async load(uri, signal) {
     const picture = await decoded(uri);
+    signal.throwIfAborted();
     this.pen.imageSmoothingEnabled = this.reads !== "map";
     this.pen.drawImage(picture, 0, 0, this.canvas.width, this.canvas.height);
     this.push();

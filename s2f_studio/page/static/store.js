@@ -1,7 +1,7 @@
 // What this browser keeps of the page: the drawings and the settings. Of several tabs each comes
 // back with its own; a new one begins with the newest.
 
-const KEY = "sketch-to-face.drawing-4"; // another number where settings have changed
+const KEY = "sketch-to-face.drawing-5"; // another number where settings have changed
 
 const places = () => [sessionStorage, localStorage];
 

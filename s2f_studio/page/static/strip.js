@@ -24,8 +24,8 @@ export class Strip {
     this.before = make("div", { class: "s2f-before" }, "picked in the last round", this.last);
     this.more = plainButton("", () => this.eight.showAlike(), { class: "s2f-first" });
     this.again = plainButton("Make these eight anew", () => this.eight.fill());
-    this.back = plainButton("Back", () => this.eight.go("back"));
-    this.forward = plainButton("Forward", () => this.eight.go("forward"));
+    this.back = plainButton("Back", () => this.eight.go(-1));
+    this.forward = plainButton("Forward", () => this.eight.go(1));
     this.hint = make("span", {}, PICK);
     const vary = (temperature) => state.set({ temperature });
     const ends = ["the likeliest", "anybody"];
@@ -41,22 +41,22 @@ export class Strip {
 
   show() {
     const { model, settings, given, varies } = this.state;
-    const { rounds, filling, numFresh } = this.eight;
-    const { picks, picked } = rounds.now;
-    this.box.hidden = rounds.isEmpty || given.isEmpty || !varies;
+    const { now, rounds, isFilling, numFresh, canGoBack, canGoForward } = this.eight;
+    const { picks, picked } = now;
+    this.box.hidden = !rounds.list.length || given.isEmpty || !varies;
     if (this.box.hidden) return;
-    this.showTiles(rounds.now);
-    if (picked !== this.picked) this.last.replaceChildren(...picked.map((face) => this.small(face)));
+    this.showTiles(now);
+    const seen = picked.filter(({ png }) => png);
+    if (picked !== this.picked) this.last.replaceChildren(...seen.map((face) => this.small(face)));
     this.picked = picked;
-    this.before.hidden = !picked.length;
-    this.again.disabled = given.isEmpty;
-    this.again.hidden = filling !== null || numFresh === NUM_FACES;
+    this.before.hidden = !seen.length;
+    this.again.hidden = isFilling || numFresh === NUM_FACES;
     this.more.hidden = !model.chooses;
     this.more.textContent = picks.length > 1 ? "More like these two" : "More like this one";
-    this.more.disabled = !picks.length || given.isEmpty;
+    this.more.disabled = !picks.length;
     this.hint.hidden = !model.chooses || picks.length > 0;
-    this.back.disabled = !rounds.canGoBack;
-    this.forward.disabled = !rounds.canGoForward;
+    this.back.disabled = !canGoBack;
+    this.forward.disabled = !canGoForward;
     this.varied.box.hidden = !model.chooses;
     this.varied.put(settings.temperature ?? USUALLY);
     this.usual.hidden = !model.chooses || settings.temperature === null;

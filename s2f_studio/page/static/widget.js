@@ -2,12 +2,13 @@
 // drawn here. Requests go as messages, one at a time; answers come back as the trait `reply`.
 
 import { dataUri } from "./files.js";
+import { oneByOne } from "./jobs.js";
 import { mountPad } from "./pad.js";
 import { State } from "./state.js";
 
 function kernel(model) {
   let number = Math.floor(2 ** 40 * Math.random()); // no two views of a pad count alike
-  let last = Promise.resolve();
+  const inTurn = oneByOne();
   const waiting = new Map();
 
   function hear() {
@@ -19,27 +20,27 @@ function kernel(model) {
   }
   model.on("change:reply", hear);
 
-  function ask(kind, content) {
+  function ask(kind, content, signal) {
     const send = () => new Promise((done, fail) => {
       number += 1;
       waiting.set(number, { done, fail });
       model.send({ kind, n: number, ...content });
     });
-    const now = last.then(send, send);
-    last = now.catch(() => {});
-    return now;
+    return inTurn(send, signal);
   }
 
   return {
+    facesAtOnce: 4,
     holdsFace: true, // the kernel's pad has the face that is in sight
     about: async () => model.get("about"),
     models: async () => ({ models: model.get("about").models }),
-    async translate(file, fields, held) {
+    async translate(file, fields, held, signal) {
       const kind = held ? "translate" : "look";
-      return ask(kind, { picture: await dataUri(file), fields, keep: held?.keep ?? null });
+      const keep = held?.keep ?? null;
+      return ask(kind, { picture: await dataUri(file), fields, keep }, signal);
     },
-    async crop(file, fields) {
-      return ask("crop", { picture: await dataUri(file), fields });
+    async crop(file, fields, signal) {
+      return ask("crop", { picture: await dataUri(file), fields }, signal);
     },
     async start(reads, name) {
       const { drawing } = await ask("start", { reads, name });

@@ -199,7 +199,17 @@ function firmness(amount) {
   return values[next - 1] + share * (values[next] - values[next - 1]);
 }
 
-// The code of the person who answers, as graphs take it.
+// Which of glasses, beard and hat a drawing surely shows, and the person does not; as in Python
+// (s2f_studio/faces/asked.py).
+export function notShown(looks, traits) {
+  const { bare, names, near, surely, traits: places, wanted } = FACTS.not_shown;
+  return names.filter((_, n) => {
+    const isDrawn = 1 - Math.exp(looks[bare[n]]) > surely;
+    return isDrawn && Math.abs(traits[places[n]] - wanted) > near;
+  });
+}
+
+// The code of the person who answers, as graphs take it, and what is drawn that it does not show.
 async function person(engine, given, found, ask) {
   found.reading ??= await readOf(engine, given, found);
   const { hair, looks, shape, lips, crude } = found.reading;
@@ -209,7 +219,8 @@ async function person(engine, given, found, ask) {
   const rest = [chances, firm, floats([isGiven], 1)];
   const fitted = await engine.run("fit", code, hair, looks, shape, lips, crude, ...rest);
   const nothing = floats(Array(people.num_traits).fill(NaN), 1, people.num_traits);
-  return (await engine.run("edit", fitted.code, nothing)).code;
+  const { code: edited, traits } = await engine.run("edit", fitted.code, nothing);
+  return { code: edited, lacks: notShown(looks.data, traits.data) };
 }
 
 async function laidAverage(engine, given, found, { likely: amount, isPreview }) {
@@ -226,8 +237,9 @@ async function reduced(engine, drawing) {
   return pictureOf((await engine.run("reduce", pixels(drawing))).reduced);
 }
 
-// The answer to a square drawing: {picture, person, degree, vagueness}, a picture, the person's code as
-// text (null for the average), how crude the drawing is, and how little of a face can be made out.
+// The answer to a square drawing: {picture, person, lacks, degree, vagueness}, a picture, the person's
+// code as text (null for the average), what they do not show, how crude the drawing is, and how little
+// of a face can be made out.
 // ask: {seed, temperature, guidance, chosen, keep, isAverage, likely, isPreview, isLarge}.
 export async function answer(engine, drawing, ask) {
   const given = await reduced(engine, drawing);
@@ -237,8 +249,8 @@ export async function answer(engine, drawing, ask) {
     const { picture } = await laidAverage(engine, given, found, ask);
     return { picture: pictureOf(picture), person: null, ...about };
   }
-  const code = await person(engine, given, found, ask);
+  const { code, lacks } = await person(engine, given, found, ask);
   const size = ask.isLarge ? "paint_large" : "paint";
   const { picture } = await engine.run(ask.isPreview ? "preview" : size, code);
-  return { picture: pictureOf(picture), person: textOf(code.data), ...about };
+  return { picture: pictureOf(picture), person: textOf(code.data), lacks, ...about };
 }

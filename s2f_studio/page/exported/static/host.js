@@ -2,12 +2,15 @@
 // drawn leaves it.
 
 import { FACTS } from "./facts.js";
+import { oneByOne } from "./jobs.js";
 
+export const facesAtOnce = 1; // each is seen as soon as it is there
 const GONE = "the models stopped: reload the page; your drawing is kept";
 const NO_START = "this drawing could not be loaded: try again when there is a connection";
 
 const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 const waiting = new Map(); // {id: {done, fail}}
+const inTurn = oneByOne();
 let number = 0;
 let loading = "";
 let isBroken = false;
@@ -37,14 +40,15 @@ export async function models() {
   return { models: FACTS.models };
 }
 
-// The answer to a drawing.
-export function translate(file, fields) {
-  if (isBroken) return Promise.reject(new Error(GONE));
-  const id = ++number;
-  return new Promise((done, fail) => {
+// The answer to a drawing; signal: aborted once nobody waits for it.
+export function translate(file, fields, _held, signal) {
+  const send = () => new Promise((done, fail) => {
+    if (isBroken) throw new Error(GONE);
+    const id = ++number;
     waiting.set(id, { done, fail });
     worker.postMessage({ id, file, fields });
   });
+  return inTurn(send, signal);
 }
 
 // A drawing to start from.

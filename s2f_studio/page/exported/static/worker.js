@@ -6,7 +6,7 @@ import { Engine, UNABLE } from "./engine.js";
 import { FACTS } from "./facts.js";
 import { decoded, pngOf } from "./pixels.js";
 
-const { about, crude, meaning, note_prefix: prefix, sparse } = FACTS;
+const { about, crude, meaning, not_shown: notShown, note_prefix: prefix, sparse } = FACTS;
 // Graphs for an answer.
 const FIRST = ["reduce", "look", "read", "guess", "fit", "edit", "preview", "paint"];
 const engine = new Engine((loading) => postMessage({ loading }));
@@ -24,14 +24,16 @@ async function translated(file, fields) {
     isPreview: fields.preview === true,
     isLarge: fields.large === true,
   };
-  const { picture, person, degree, vagueness } = await answer(engine, drawing, ask);
-  const png = await pngOf(picture, notesOf(ask, fields.chosen, person));
-  return { pictures: [{ png, person }], warnings: ask.isAverage ? [] : remarksOn(degree, vagueness) };
+  const made = await answer(engine, drawing, ask);
+  const { person } = made;
+  const png = await pngOf(made.picture, notesOf(ask, fields.chosen, person));
+  return { pictures: [{ png, person }], warnings: ask.isAverage ? [] : remarksOn(made) };
 }
 
-function remarksOn(degree, vagueness) {
-  if (vagueness > sparse.from) return [sparse.words];
-  return degree > crude.from ? [crude.words] : [];
+function remarksOn({ degree, vagueness, lacks }) {
+  const remarks = lacks.length ? [notShown.words.replace("{names}", lacks.join(", "))] : [];
+  if (vagueness > sparse.from) return [sparse.words, ...remarks];
+  return degree > crude.from ? [crude.words, ...remarks] : remarks;
 }
 
 // "A,B/C,D;E" → [[["A", "B"], ["C", "D"]], [["E"], []]]: who was picked, and who was passed over.
