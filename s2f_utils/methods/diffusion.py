@@ -18,7 +18,7 @@ from s2f_utils.networks.denoiser import NO_SKETCH
 
 NUM_LEVELS = 1000
 MOST_WEIGHT = 5.0  # of a noise level in the losses
-HIDDEN = 0.1  # share of the sketches that training hides
+HIDDEN = 0.2  # share of the sketches that training hides
 
 
 def alpha_bars() -> Tensor:
@@ -44,6 +44,13 @@ def velocity(x: Tensor, photo: Tensor, time: float) -> Tensor:
     return (photo - x) / (1 - time)
 
 
+def time_of(alpha_bar: Tensor) -> Tensor:
+    """The time at which a straight path mixes photo and noise in the same ratio as `mix`; the two
+    mixtures differ by the factor time / √ᾱ.
+    """
+    return alpha_bar.sqrt() / (alpha_bar.sqrt() + (1 - alpha_bar).sqrt())
+
+
 def guided(with_sketch: Tensor, without: Tensor, scale: float) -> Tensor:
     """Classifier-free guidance of two estimates (Ho and Salimans 2022, eq. 6).
 
@@ -54,32 +61,20 @@ def guided(with_sketch: Tensor, without: Tensor, scale: float) -> Tensor:
 
 def some_hidden(ink: Tensor) -> Tensor:
     """Sketches, `HIDDEN` of them taken away, so that the same network learns to do without."""
-    is_hidden = torch.rand(len(ink), 1, 1, 1, device=ink.device) < HIDDEN
+    is_hidden = torch.rand(len(ink), *[1] * (ink.ndim - 1), device=ink.device) < HIDDEN
     return torch.where(is_hidden, NO_SKETCH, ink)
-
-
-def diffusion_loss(net: nn.Module, codes: Tensor, ink: Tensor, alpha_bar: Tensor) -> Tensor:
-    """The squared error of the best guess at random levels, weighted by 1 / (1 − ᾱ), at most by
-    `MOST_WEIGHT`.
-
-    The weight makes it the squared error of v (Salimans and Ho 2022); Hang et al. 2023 limit it.
-    """
-    t = torch.randint(len(alpha_bar), (len(codes),), device=codes.device)
-    noise = torch.randn_like(codes)
-    at_t = alpha_bar[t].view(-1, 1, 1, 1)
-    guess = net(mix(codes, noise, at_t), t, some_hidden(ink))
-    weight = (1 / (1 - at_t)).clamp(max=MOST_WEIGHT)
-    return (weight * (guess - codes).square()).mean()
 
 
 def flow_loss(net: nn.Module, codes: Tensor, ink: Tensor) -> Tensor:
     """The squared error of the velocity at random times of straight paths from noise to photos:
     Lipman et al. 2023, eq. 23 with σ_min 0; Liu et al. 2023, eq. 1.
 
+    codes, ink: (N, …), of any number of axes.
+
     As (guess − x) / (1 − time) is the velocity, it is that of the best guess, weighted by
-    1 / (1 − time)², at most by `MOST_WEIGHT`.
+    1 / (1 − time)², at most by `MOST_WEIGHT` (Hang et al. 2023).
     """
-    time = torch.rand(len(codes), 1, 1, 1, device=codes.device)
+    time = torch.rand(len(codes), *[1] * (codes.ndim - 1), device=codes.device)
     noise = torch.randn_like(codes)
     x = (1 - time) * noise + time * codes
     guess = net(x, NUM_LEVELS * (1 - time.flatten()), some_hidden(ink))

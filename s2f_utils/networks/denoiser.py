@@ -1,7 +1,7 @@
 """The network of notebook 08: the best guess at a photo under noise, given a sketch; and the codes
 that photos are to it.
 
-tools/shipped/diffusion.py trains it for diffusion and for flow matching.
+tools/shipped/diffusion.py trains it.
 
 Shapes: N pictures, H and W pixels, both multiples of 8. The network sees photos as codes,
 (N, 6, H/2, W/2), see `encode`.
@@ -28,7 +28,7 @@ CODE_CHANNELS = 6
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: Rec. 601
 CHROMA = 3.0  # times as large in a code, so that it varies about as much as brightness
 SIZE_PX = 64  # of the faces that the trained networks know
-TRAINED = {"diffusion": "diffusion-64.safetensors", "flow matching": "flow-64.safetensors"}
+TRAINED = "flow-64.safetensors"
 
 
 def encode(photos: Tensor) -> Tensor:
@@ -111,15 +111,13 @@ def waves(t: Tensor) -> Tensor:
     return torch.cat([angle.sin(), angle.cos()], dim=1)
 
 
-def trained(method: str) -> UNet:
-    """`UNet` in eval mode, for faces of 64 px, as tools/shipped/diffusion.py trained it.
+def trained() -> UNet:
+    """`UNet` in eval mode, for faces of 64 px, as tools/shipped/diffusion.py trained it by flow
+    matching.
 
-    method: "diffusion" or "flow matching". Raises WeightsError where its file is missing or
-    damaged, ValueError for another method.
+    Raises WeightsError where its file is missing or damaged.
     """
-    if method not in TRAINED:
-        raise ValueError(f"method must be one of {', '.join(TRAINED)}, got {method!r}")
-    path, net = weights.SHIPPED_FOLDER / TRAINED[method], UNet()
+    path, net = weights.SHIPPED_FOLDER / TRAINED, UNet()
     try:
         net.load_state_dict(compact.unpacked(load_file(path)))
     except (OSError, SafetensorError, RuntimeError) as error:
@@ -130,7 +128,7 @@ def trained(method: str) -> UNet:
 
 
 def about_trained() -> dict[str, str]:
-    """The settings of the training behind both networks, as their files say them."""
-    with safe_open(weights.SHIPPED_FOLDER / TRAINED["diffusion"], "pt") as file:
+    """The settings of its training, as its file says them."""
+    with safe_open(weights.SHIPPED_FOLDER / TRAINED, "pt") as file:
         about = file.metadata()
     return {name.replace("_", " "): value for name, value in about.items()}
