@@ -299,7 +299,7 @@ STATE = """
     const picture = "data:image/png;base64,AAAA";
     const answer = { pictures: [{ png: picture }], warnings: [] };
     const one = { id: "m", kind: "model", state: "ready", direction: "sketch-to-photo",
-      reads: "sketch", chooses: true, answers: 8, size_px: 256 };
+      reads: "sketch", chooses: true, answers: 8, previews: true, size_px: 256 };
     const query = { seed: 0, answer: "person", likely: 0.8, temperature: null, chosen: [],
       keep: null };
     const about = { query, starts: { sketch: ["a"] }, start: "a" };

@@ -14,7 +14,7 @@ from s2f_studio import cli, shipped
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.remarks import Remark
 from s2f_utils import infer, networks, weights
-from s2f_utils.infer.graphs import read_description
+from s2f_utils.infer.graphs import read_description, weights_of_graph
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import DIRECTIONS
 from s2f_utils.pictures import faces, images, masks
@@ -45,8 +45,8 @@ def test_the_shipped_files_are_here_and_small(generator_file):
     net, meta = checkpoints.load_network(weights.shipped(weights.FINDER))
     assert net.name == meta["name"] == "finder" and int(meta["training_pairs"]) > 500
     assert all(value.isfinite().all() for value in net.state_dict().values())
-    for name, kind in ((shipped.PEOPLE, "people"), (shipped.PREVIEW, "preview-head")):
-        net, _ = checkpoints.load_network(shipped.file_of(name))
+    for name, kind in ((shipped.PEOPLE, "people"), (weights.PREVIEW, "preview-head")):
+        net, _ = checkpoints.load_network(shipped.all_files()[name])
         assert net.name == kind
         assert all(value.isfinite().all() for value in net.state_dict().values())
     people = checkpoints.load_network(shipped.file_of(shipped.PEOPLE))[0]
@@ -55,13 +55,8 @@ def test_the_shipped_files_are_here_and_small(generator_file):
 
 
 def test_a_folder_of_graphs_has_what_its_own_models_need_and_no_more():
-    of_library = (
-        weights.GRAPHS,
-        weights.SHIPPED_FOLDER,
-        (weights.FINDER, *weights.SHIPPED, *weights.SHIPPED_RESTORERS),
-    )
-    of_studio = shipped.GRAPHS, shipped.FOLDER, (shipped.EXPECT,)
-    for graphs, folder, names in (of_library, of_studio):
+    of_library = (weights.FINDER, *weights.SHIPPED, *weights.SHIPPED_RESTORERS)
+    for graphs, names in ((weights.GRAPHS, of_library), (shipped.GRAPHS, (shipped.EXPECT,))):
         needed = {graphs / f"{name}.json" for name in names}
         for file in tuple(needed):
             for stage in read_description(file)["stages"].values():
@@ -69,8 +64,7 @@ def test_a_folder_of_graphs_has_what_its_own_models_need_and_no_more():
                 for name in stage["weights"]:
                     if name == weights.entry_of(weights.GENERATOR).file_name:
                         continue  # fetched, not shipped
-                    is_beside = (graphs / name).is_file()
-                    needed.add((graphs if is_beside else folder) / name)
+                    needed.add(weights_of_graph(file, name))
         assert all(path.is_file() for path in needed)
         assert set(graphs.iterdir()) == {path for path in needed if path.parent == graphs}
 

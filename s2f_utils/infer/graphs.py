@@ -112,7 +112,8 @@ def _weights_of(graphs: OnnxEngine, file: Path) -> tuple[Path, ...]:
     which describes the graphs.
     """
     paths = {path for held in graphs.weights.values() for path in held}
-    shipped = [path for path in paths if path.parent == file.parent.parent]
+    folders = file.parent.parent, weights.SHIPPED_FOLDER
+    shipped = [path for path in paths if path.parent in folders]
     return tuple(sorted(shipped, key=lambda path: (path.stem != file.stem, path.name)))
 
 
@@ -190,17 +191,19 @@ def _engine(description: Mapping[str, Any], file: Path) -> OnnxEngine:
     own = description["stages"]
     graphs = {stage: file.with_name(graph_file((stage, one))) for stage, one in own.items()}
     held = {
-        stage: [_weights_beside(file, name) for name in one.get("weights", ())]
+        stage: [weights_of_graph(file, name) for name in one.get("weights", ())]
         for stage, one in own.items()
     }
     return OnnxEngine(graphs, held)
 
 
-def _weights_beside(file: Path, name: str) -> Path:
-    """A file of weights: beside the graphs, in the folder above, or the generator's, wherever it is
-    on this machine, or will be.
+def weights_of_graph(file: Path, name: str) -> Path:
+    """A file of weights that a graph needs: beside the graphs, in the folder above, among the
+    library's, or the generator's, wherever it is on this machine, or will be. file: which describes
+    the graphs.
     """
-    for path in (file.with_name(name), file.parent.parent / name):
+    for folder in (file.parent, file.parent.parent, weights.SHIPPED_FOLDER):
+        path = folder / name
         if path.is_file():
             return path
     if name == weights.entry_of(weights.GENERATOR).file_name:

@@ -89,6 +89,10 @@ SHIPPED_RESTORERS: dict[str, str] = {
 FINDER = "finder"
 FINDER_IS = "the points of a face in a drawing or a photo, and what else is there"
 
+# A part of models with the pretrained generator: `networks.mobile_stylegan.PreviewHead`.
+PREVIEW = "preview-256"
+PREVIEW_IS = "a face of 256 px from the generator's features at 128"
+
 # Not our own, and not shipped: fetched by `generator`.
 GENERATOR = "mobile-stylegan"
 
@@ -114,7 +118,7 @@ def shipped(name: str) -> Path | None:
     """The file of one of our own models or of the face detector, None for any other name."""
     if name == DETECTOR:
         return DETECTOR_FILE
-    if name in SHIPPED or name in SHIPPED_RESTORERS or name == FINDER:
+    if name in (*SHIPPED, *SHIPPED_RESTORERS, FINDER, PREVIEW):
         return SHIPPED_FOLDER / f"{name}.safetensors"
     return None
 

@@ -175,6 +175,6 @@ export class EightFaces {
     if (!isOld) state.showFace(face);
     state.view.shown();
     if (isOld) return state.ask();
-    return state.model.chooses || state.host.holdsFace ? state.askInFull() : null;
+    return state.model.previews || state.host.holdsFace ? state.askInFull() : null;
   }
 }

@@ -150,7 +150,7 @@ class Pad {
   // While the pencil moves, a quick answer now and then.
   moved() {
     const isTime = performance.now() > this.nextPreview && !this.state.isAnswering;
-    if (!isTime || !this.state.model.chooses) return;
+    if (!isTime || !this.state.model.previews) return;
     this.nextPreview = performance.now() + PREVIEW_MS;
     this.state.draw(this.paper.uri(), this.paper.isEmpty(), { isPreview: true });
   }

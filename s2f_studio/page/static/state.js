@@ -251,7 +251,7 @@ export class State {
 
   // Ask for the face of what is drawn now; while an answer is waited for, only the newest waits.
   ask(wanted = BOTH) {
-    this.wanted = this.model.chooses ? wanted : FULL;
+    this.wanted = this.model.previews ? wanted : FULL;
     this.endRest();
     return this.isAsking ? null : this.run(() => this.answerAll());
   }
