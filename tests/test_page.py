@@ -221,7 +221,7 @@ def test_a_face_is_drawn_to_a_likely_one_and_laid_as_in_python(module):
 
 
 @needs_node
-@pytest.mark.parametrize("name", ["photo-to-sketch", "sketch-to-photo-expected", "map-to-face-128"])
+@pytest.mark.parametrize("name", ["photo-to-sketch", "sketch-to-photo-expected", "map-to-face-512"])
 def test_weights_are_unpacked_as_in_python(module, name):
     code = "tell(new Float32Array(expanded(new Uint8Array(fs.readFileSync(more[0]))).buffer));"
     imports = 'import { expanded } from "./weights.js";'

@@ -31,13 +31,13 @@ from s2f_utils.networks.info import (
 )
 from s2f_utils.pictures.mesh import FACE_PX
 
-MANY, MAPS = "sketch-to-face-128", "map-to-face-128"
+MANY, MAPS = "sketch-to-face-512", "map-to-face-512"
 RESCAN_S = 5.0
 RUN_TERMS = "your own"
 TITLES = {  # the shipped models that a pad offers
     shipped.MODEL: "sketch → photo, 512 px",
-    MANY: "Lesson: sketch → face, 128 px, eight variants",
-    MAPS: "Lesson: label map → face, 128 px, eight variants",
+    MANY: "Lesson: sketch → face, 512 px, eight variants",
+    MAPS: "label map → face, 512 px, eight variants",
 }
 # Raised for a run that is being deleted, or whose header is not ours.
 NO_RUN = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
@@ -301,8 +301,8 @@ def _shipped() -> list[Choice]:
         for folder in (weights.SHIPPED_FOLDER, shipped.FOLDER)
         for path in folder.glob("*.safetensors")
     }
-    parts = *shipped.FILES, weights.FINDER, weights.PREVIEW
-    of_faces = sum(mb[name] for name in parts) + _generator_mb()
+    of_generator = mb[weights.PREVIEW] + _generator_mb()
+    of_faces = sum(mb[name] for name in (*shipped.FILES, weights.FINDER)) + of_generator
     return [
         Choice(
             shipped.MODEL,
@@ -326,19 +326,21 @@ def _shipped() -> list[Choice]:
             TITLES[MANY],
             "shipped",
             direction="sketch-to-photo",
-            size_px=128,
+            size_px=512,
             answers=8,
-            size_mb=mb[MANY],
+            previews=True,
+            size_mb=mb[MANY] + of_generator,
         ),
         Choice(
             MAPS,
             TITLES[MAPS],
             "shipped",
             direction="map-to-photo",
-            size_px=128,
+            size_px=512,
             answers=8,
+            previews=True,
             layout="",
-            size_mb=mb[MAPS],
+            size_mb=mb[MAPS] + of_generator,
         ),
         Choice(
             weights.RESTORER,

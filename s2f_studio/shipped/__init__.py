@@ -21,7 +21,7 @@ NAMES = (MODEL, EXPECT)  # that models are loaded by
 DEFAULTS = {
     "sketch-to-photo": MODEL,
     "photo-to-sketch": "photo-to-sketch",
-    "map-to-photo": "map-to-face-128",
+    "map-to-photo": "map-to-face-512",
 }
 
 

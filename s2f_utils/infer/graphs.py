@@ -40,15 +40,25 @@ def open_model(
 ) -> Translator | None:
     """As `infer.load`; None if PyTorch is to run the model.
 
-    Raises UnknownNetworkError for a restorer, and ValueError without graphs, for a direction that
-    is not the model's, and for a model that is none of the library's.
+    Raises UnknownNetworkError for a restorer, WeightsError where the generator that it needs cannot
+    be had, and ValueError without graphs, for a direction that is not the model's, and for a model
+    that is none of the library's.
     """
     file = description_file(model)
     description = read_description(file) if file.is_file() else None
     if runs_by_torch(file, engine, device, has_graphs=_suits_auto(description)):
         return None
     model_class = _model_class(model, description)
+    if model_class is StyleModel and _needs_generator(description):
+        weights.generator()  # fetched now if it is not here, or what to do is said
     return by_graphs(model_class, model, file, description, direction, name)
+
+
+def _needs_generator(description: Mapping[str, Any] | None) -> bool:
+    """Whether graphs with this description take weights from the pretrained generator's file."""
+    stages = description["stages"].values() if description else ()
+    name = weights.entry_of(weights.GENERATOR).file_name
+    return any(name in stage.get("weights", ()) for stage in stages)
 
 
 def by_graphs(

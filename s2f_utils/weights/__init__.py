@@ -63,22 +63,16 @@ WEIGHTS: dict[str, WeightsFile] = {
 SHIPPED_FOLDER = Path(__file__).with_name("shipped")
 # Of them, as ONNX, without weights: tools/shipped/ship_graphs.py writes them.
 GRAPHS = SHIPPED_FOLDER / "graphs"
-FACES = "faces-64"
 OWN_TERMS = "MIT, comes with the project"
 SHIPPED: dict[str, str] = {
     "photo-to-sketch": "a pencil and ink drawing of a photographed face",
     "pix2pix-128": "pix2pix, trained long: from a made sketch to a photo, 128 px",
     "cyclegan-128": "notebook 03's CycleGAN, trained long without pairs: the same",
     "cyclegan-128-photo-to-sketch": "and its way back",
-    "sketch-to-face-128": (
-        "notebook 04's StyleGAN2 and pSp, trained long: from a sketch to real faces, 128 px"
-    ),
-    "map-to-face-128": "the same from a segmentation map",
     "sketch-to-face-512": (
         "notebook 04's pSp into the pretrained generator: from a sketch to many faces, 512 px"
     ),
     "map-to-face-512": "the same from a segmentation map, 512 px",
-    FACES: "StyleGAN2 that paints drawn faces by chance, 64 px: notebook 04b opens it",
 }
 RESTORER = "restorer-256"
 SHIPPED_RESTORERS: dict[str, str] = {

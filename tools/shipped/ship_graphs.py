@@ -128,8 +128,9 @@ def ship(names: Iterable[str], store: Store, graphs: Path) -> None:
         for name in names:
             runtime.write_json(folder / f"{name}.json", written(name, folder, store, known))
             print(name, flush=True)
-        save_file(store.constants, folder / CONSTANTS)
-        (folder / CONSTANTS).chmod(0o644)
+        if store.constants:
+            save_file(store.constants, folder / CONSTANTS)
+            (folder / CONSTANTS).chmod(0o644)
         shutil.rmtree(graphs, ignore_errors=True)
         shutil.move(folder, graphs)
     size = sum(path.stat().st_size for path in graphs.iterdir())
