@@ -8,6 +8,7 @@ import pytest
 import data_prep
 import s2f_studio
 import s2f_studio.faces.networks  # the studio's networks are known by it
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio import cli, shipped
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.remarks import Remark
@@ -16,7 +17,7 @@ from s2f_utils.infer.graphs import read_description, weights_of_graph
 from s2f_utils.methods.initial import find_discriminator
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import DIRECTIONS
-from s2f_utils.pictures import images, masks
+from s2f_utils.pictures import faces, images, masks
 from s2f_utils.weights.compact import tensors_of
 from tests import hostile
 from tests.test_cli import command
@@ -121,8 +122,17 @@ def test_an_encoder_reads_the_code_of_a_person_whom_it_never_saw(kind, most, gen
 
 
 @pytest.fixture(scope="module")
-def drawn(strangers):
-    return {name: np.stack([face[name] for face in strangers[:10]]) for name in ("sketch", "photo")}
+def drawn():
+    """Sketches and photos of ten drawn faces, of which there are none in training: aligned, 256 px,
+    (10, 256, 256, 3) each.
+    """
+    out = {"sketch": [], "photo": []}
+    for face in (draw_face(n, size_px=256, seed=991) for n in range(10)):
+        matrix = faces.alignment(face.landmarks, 256)
+        sketch = np.repeat(face.sketch[..., None], 3, axis=2)
+        out["sketch"].append(faces.warp(sketch, matrix, 256, border="paper"))
+        out["photo"].append(faces.warp(face.photo, matrix, 256))
+    return {name: np.stack(pictures) for name, pictures in out.items()}
 
 
 def test_what_is_expected_is_the_face_of_the_sketch_and_nobody_elses(drawn):
