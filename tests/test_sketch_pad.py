@@ -210,12 +210,12 @@ def test_a_map_becomes_a_face_and_the_brush_changes_it():
     pad = make(MAPS)
     assert (
         pad.given.shape == (256, 256)
-        and pad.face.shape == (128, 128, 3)
-        and pad.still()[50, 70].max() > 100
+        and pad.face.shape == (512, 512, 3)
+        and pad.still()[175, 245].max() > 100
     )
     before, labels, hair = pad.face, pad.given.copy(), masks.CLASSES.index("hair")
     labels[labels == hair] = 0  # the head is shaven
-    where = np.asarray(Image.fromarray(pad.given).resize((128, 128), 0)) == hair
+    where = np.asarray(Image.fromarray(pad.given).resize((512, 512), 0)) == hair
     pad.set_drawing(masks.colour(labels))
     assert np.array_equal(pad.given, labels) and changed(pad.translate()[where], before[where]) > 15
     with pytest.raises(ValueError, match="palette|colours"):
