@@ -50,13 +50,11 @@ endif
 	@$(PY) -m s2f_studio weights mobile-stylegan >/dev/null || \
 		echo "set-up: the pretrained generator is not here; the line above says how to get it" >&2
 
-demo: setup ## train pix2pix, a short CycleGAN and pSp on generated people; the app answers once; a page of it all to open
+demo: setup ## train pix2pix and a short CycleGAN on generated people; a drawing gets faces; a page of the trainings to open
 	@$(PY) -m data_prep people "$(DEMO_DATA)" --profile demo --num 300 --sketches pencil
 	@"$(BIN)/s2f" train pix2pix --data "$(DEMO_DATA)" --profile demo --set time_budget_s=60
 	@"$(BIN)/s2f" train cyclegan --data "$(DEMO_DATA)" --profile demo --set time_budget_s=20
-	@"$(BIN)/s2f" train psp --data "$(DEMO_DATA)" --profile demo --init sketch-to-face-128 --set perceptual=efficientnet \
-		--set time_budget_s=30
-	@"$(BIN)/s2f" faces sketch-to-face-128 "$(DEMO_DATA)/sketches/person-0001.png" --out runs/faces
+	@"$(BIN)/s2f" faces sketch-to-face-512 "$(DEMO_DATA)/sketches/person-0001.png" --out runs/faces
 	@"$(BIN)/s2f" app --check
 	@$(PY) tools/demo_page.py "$(DEMO_DATA)" runs
 

@@ -21,21 +21,18 @@ from pathlib import Path
 import common
 import inside
 import numpy as np
-from people import distances, halves, mesh_error, meshes_of, mouths
+from people import halves, mesh_error, meshes_of, mouths
 
 import s2f_studio as s2f
 from s2f_studio import shipped
-from s2f_utils import infer
 from s2f_utils.data import read_manifest
 from s2f_utils.metrics import METRICS, baselines, bootstrap_mean, distribution, evaluation
-from s2f_utils.metrics.structure import gradient
 from s2f_utils.pictures import faces, images, viz
 
 SIZE_PX, MOST_RIDGE = 128, 1000
 BASELINES = ("sketch", "mean", "ridge")
 KINDS = {"average": shipped.EXPECT, "person": shipped.PEOPLE}  # the default model's kinds of answer
-LESSONS = ("pix2pix-128", "sketch-to-face-128", *KINDS)
-AT_RANDOM = "sketch-to-face-128"  # whose generator makes faces without a sketch, too
+LESSONS = ("pix2pix-128", *KINDS)
 MESH = (("mesh_off", 3), ("closed_to_open", 2))
 DARK_BELOW, LIGHT_FROM = (
     28.0,
@@ -90,29 +87,6 @@ def measured(made: np.ndarray, true: np.ndarray) -> dict[str, object]:
         "sharpness": float(METRICS["sharpness"].measure(made, true).mean()),
         "skin_tone": {name: _shift(shift[who]) for name, who in groups.items()},
         **halves(*(distribution.pooled(some).numpy() for some in (made, true)), paired=True),
-    }
-
-
-def faces_at_random(true: np.ndarray, known: np.ndarray) -> dict[str, float]:
-    """The row of faces from noise at truncation 1. nearest: the median distance to the nearest
-    training photo, `known`, in lite2's features, as a multiple of that of photos of test people.
-    sharpness: of the means.
-    """
-    model = infer.load_styles(AT_RANDOM)
-    made = np.stack(
-        [
-            images.resize(one, SIZE_PX)
-            for one in model.decode(model.draw(len(true) // 2, seed=0, psi=1.0))
-        ]
-    )
-    of_made, of_true, of_known = (distribution.pooled(some).numpy() for some in (made, true, known))
-    near = [float(np.median(distances(some, of_known).min(axis=1))) for some in (of_made, of_true)]
-    means = [np.mean([gradient(one) for one in some]) for some in (made, true)]  # they are no pairs
-    sharpness = float(means[0] / means[1])
-    return {
-        "sharpness": sharpness,
-        **halves(of_made, of_true, paired=False),
-        "nearest": round(near[0] / near[1], 3),
     }
 
 
@@ -194,8 +168,6 @@ def main() -> None:
     true, small = (
         np.stack([images.resize(one, SIZE_PX) for one in some]) for some in (large, sketches)
     )
-    if AT_RANDOM in names:
-        results["at_random"] = faces_at_random(true, photos)
     kept = tempfile.TemporaryDirectory()
     work = Path(kept.name)
     true_meshes = meshes_of(args.mesh, true, work) if args.mesh else None
@@ -241,9 +213,6 @@ def table_of(found: dict) -> str:
         ]
         points = [f"{row[key]:.{digits}f}" if key in row else "–" for key, digits in MESH]
         rows.append([named.get(name, f"`{name}`"), *near, *share, *points, *tones, *cost])
-    row = found["results"]["at_random"]
-    share = [f"{row[key]:.2f}" for key in ("sharpness", "frechet_ratio", "precision", "recall")]
-    rows.append([f"`{AT_RANDOM}`, faces at random", "–", "–", *share, *["–"] * 8])
     people = f"{found['results']['num']} test people"
     head = [
         people,

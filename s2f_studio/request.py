@@ -253,7 +253,6 @@ class DrawingRequest(Request):
         description="the code of a person who answers whatever is drawn: only hair, mouth and what"
         " is worn follow the drawing",
     )
-    preview: bool = Field(False, description="256 px, in a quarter of the time")
     large: bool = Field(
         False, description="twice as many pixels a side: of people 1024 for 512, else 512 for 256"
     )

@@ -39,7 +39,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SECRETS = {  # {file: words that are in it and on no page of ours}
     "/etc/passwd": b"root:",
     str(ROOT / "pyproject.toml"): b"[build-system]",
-    str(weights.shipped("faces-64")): b"__metadata__",
+    str(weights.shipped("photo-to-sketch")): b"__metadata__",
 }
 
 
@@ -133,7 +133,7 @@ def test_an_upload_is_cropped_for_the_pad(client):
     assert picture_in(told["drawing"]).shape == (512, 512, 3) and "drawing" not in told["codes"]
     assert not [one for one in told["warnings"] if "s2f " in one]
     labels = images.png_of(masks.shown(drawing.start_of("map", "map-3")))
-    of_map = given(labels, model="map-to-face-128").json()
+    of_map = given(labels, model="map-to-face-512").json()
     assert picture_in(of_map["drawing"]).shape == (256, 256, 3)
     example = images.png_of(drawings.example("beard"))
     high = given(example, points="0.36,0.4,0.62,0.42,0.49,0.66").json()

@@ -58,6 +58,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DRAWING = hostile.saved(hostile.drawing(), "PNG")
 AS_JSON = {"accept": "application/json"}
 SMALL = {"preview": "true"}  # 256 px, painted in a quarter of the time
+QUICK = SMALL | {"answer": "average"}  # which needs no generator
 
 
 def run_folder(runs: Path, name: str, net, **meta) -> Path:
@@ -165,8 +166,8 @@ def test_each_of_several_answers_is_named_for_what_it_is(
     assert np.array_equal(by_name[names[0]], shown(alone["pictures"][0]["png"]))
 
 
-def test_several_answers_are_of_the_seeds_that_they_name(client):
-    asked = {"model": "sketch-to-face-128", "headers": AS_JSON}
+def test_several_answers_are_of_the_seeds_that_they_name(client, generator_file):
+    asked = SMALL | {"model": "sketch-to-face-512", "headers": AS_JSON}
     made = ask(client, seed="5", candidates="3", **asked).json()["pictures"]
     assert [one["notes"]["seed"] for one in made] == ["5", "6", "7"]
     assert (
@@ -281,9 +282,9 @@ def test_both_directions_and_maps(client):
     sketch = picture(ask(client, photo, direction="photo-to-sketch"))
     assert sketch.shape == (256, 256, 3) and sketch.mean() > 150 and sketch.min() < 120
     labels = hostile.saved(Image.fromarray(face.mask), "PNG")
-    painted = picture(ask(client, labels, direction="map-to-photo"))
-    assert painted.shape == (128, 128, 3) and painted.std() > 20
-    assert picture(ask(client, model="sketch-to-face-128")).shape == (128, 128, 3)
+    painted = picture(ask(client, labels, direction="map-to-photo", **SMALL))
+    assert painted.shape == (256, 256, 3) and painted.std() > 20
+    assert picture(ask(client, model="sketch-to-face-512")).shape == (512, 512, 3)
 
 
 def readme_example() -> str:
@@ -350,11 +351,13 @@ def test_models_are_listed_without_a_path(client, runs):
     shipped = {
         "sketch-to-photo",
         "photo-to-sketch",
-        "sketch-to-face-128",
-        "map-to-face-128",
+        "sketch-to-face-512",
+        "map-to-face-512",
         "restorer-256",
     }
     assert shipped <= set(listed)
+    previewed = {name for name in shipped if listed[name]["previews"]}
+    assert previewed == {"sketch-to-photo", "sketch-to-face-512", "map-to-face-512"}
     assert (
         listed["run:0001-mine"]["direction"] == "sketch-to-photo"
         and "run:0003-broken" not in listed
@@ -488,12 +491,11 @@ def test_a_run_of_the_studio_is_listed_as_its_model_is_with_all_files_that_it_re
     (tmp_path / "mine").mkdir()
     shutil.copy(shipped.file_of(shipped.EXPECT), tmp_path / "mine" / "generator.safetensors")
     choice, info = Catalogue(tmp_path).list()["run:mine"], s2f_studio.load(tmp_path / "mine").info
-    found = (choice.size_px, choice.layout, choice.chooses)
-    assert found == (info.size_px, info.layout, "answer" in info.supports)
-    read = [
-        shipped.file_of(name).stat().st_size
-        for name in (shipped.EXPECT, shipped.PEOPLE, shipped.PREVIEW)
-    ]
+    found = (choice.size_px, choice.layout, choice.chooses, choice.previews)
+    knows = info.supports
+    assert found == (info.size_px, info.layout, "answer" in knows, "preview" in knows)
+    files, names = shipped.all_files(), (shipped.EXPECT, shipped.PEOPLE, weights.PREVIEW)
+    read = [files[name].stat().st_size for name in names]
     if weights.has_generator():
         read.append(weights.generator().stat().st_size)
     assert choice.size_mb == pytest.approx(sum(read) / 1e6)
@@ -529,7 +531,7 @@ FEW = images.png_of(drawings.example("few-lines"))
 PICKED = text_of(np.linspace(-1.0, 1.0, NUM_DIRECTIONS))
 ANOTHER = {  # a value of every field that changes the answer to some picture
     "direction": ("photo-to-sketch", {}),
-    "model": ("sketch-to-face-128", {}),
+    "model": ("sketch-to-face-512", {}),
     "enhance": ("true", {}),
     "strength": ("1", {"enhance": "true"}),
     "mode": ("deterministic", None),
@@ -547,7 +549,7 @@ ANOTHER = {  # a value of every field that changes the answer to some picture
     "large": ("true", {}),
     "candidates": ("2", {}),
     "clean": ("always", None),
-    "align": ("never", {"model": "sketch-to-face-128"}),
+    "align": ("never", {"model": "sketch-to-face-512"}),
     "face": ("left", None),
     "insist": ("true", None),
     "points": ("0.2,0.2,0.4,0.2,0.3,0.4", {}),
@@ -702,9 +704,9 @@ def test_requests_from_other_websites_are_refused(client, service):
     ):
         assert ask(client, headers=headers).status_code == 403
     for headers in (own, {"sec-fetch-site": "none"}, other | {"sec-fetch-site": "same-origin"}):
-        assert ask(client, headers=headers, model="sketch-to-face-128").status_code == 200
+        assert ask(client, headers=headers, **QUICK).status_code == 200
     proxied = TestClient(api.create_api(service, behind_proxy=True))
-    assert ask(proxied, headers=other, model="sketch-to-face-128").status_code == 200
+    assert ask(proxied, headers=other, **QUICK).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -803,7 +805,7 @@ def held(service, name):
 
 
 FORM = (
-    b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\nsketch-to-face-128\r\n'
+    b'--x\r\nContent-Disposition: form-data; name="answer"\r\n\r\naverage\r\n'
     b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
     + DRAWING
     + b"\r\n--x--\r\n"
@@ -815,7 +817,7 @@ HEAD = (
 
 def test_a_visitor_who_leaves_is_not_worked_for(served, caplog):
     service = served.service
-    with held(service, "sketch-to-face-128"):
+    with held(service, "sketch-to-photo"):
         with socket.create_connection(served.address) as visitor:
             visitor.sendall(f"{HEAD}Content-Length: {len(FORM)}\r\n\r\n".encode() + FORM)
             wait_until(lambda: service.waiting > 0)
@@ -825,7 +827,7 @@ def test_a_visitor_who_leaves_is_not_worked_for(served, caplog):
         time.sleep(0.3)
     wait_until(lambda: service.waiting == 0)
     assert service.answered == 0 and "Traceback" not in caplog.text
-    assert ask(served.client, model="sketch-to-face-128").status_code == 200
+    assert ask(served.client, **QUICK).status_code == 200
     assert service.answered == 1
 
 
@@ -868,7 +870,7 @@ def test_too_many_requests_are_refused_and_a_busy_model_stops_only_its_own():
         for thread in threads:
             thread.start()
         wait_until(lambda: service.waiting == 2)
-        assert ask(client, model="sketch-to-face-128").status_code == 200 and not answers
+        assert ask(client, **QUICK).status_code == 200 and not answers
         service.waiting += 1
         refused = ask(client)
         service.waiting -= 1
@@ -883,12 +885,12 @@ def test_models_are_loaded_once_and_the_least_used_goes(runs):
     service = Service(Catalogue(runs), Limits(max_models=2, per_minute=0), device="cpu")
     client, loads, load = TestClient(api.create_api(service)), [], service.models._load
     service.models._load = lambda choice: loads.append(choice.id) or load(choice)
-    for model in ("sketch-to-face-128", "sketch-to-photo", "sketch-to-photo", "run:0001-mine"):
+    for model in ("photo-to-sketch", "sketch-to-photo", "sketch-to-photo", "run:0001-mine"):
         assert ask(client, model=model, insist="true", **SMALL).status_code == 200
-    assert loads == ["sketch-to-face-128", "sketch-to-photo", "run:0001-mine"]
+    assert loads == ["photo-to-sketch", "sketch-to-photo", "run:0001-mine"]
     assert list(service.models.in_memory()) == ["sketch-to-photo", "run:0001-mine"]
     with held(service, "sketch-to-photo"), held(service, "run:0001-mine"):
-        refused = ask(client, model="sketch-to-face-128")
+        refused = ask(client, model="photo-to-sketch")
         assert refused.status_code == 429 and "fit into memory" in refused.json()["detail"]
     service.close()
 

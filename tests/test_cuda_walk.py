@@ -53,7 +53,7 @@ STOPPED_AT = 4 * BATCH
 @pytest.fixture(scope="module")
 def faces_64(tmp_path_factory):
     """A StyleGAN2 of 64 px, and its discriminator, with which a pSp may begin."""
-    folder = tmp_path_factory.mktemp("faces-64")
+    folder = tmp_path_factory.mktemp("faces")
     sizes = {"size_px": 64, "channel_multiplier": 1.0, "width": 16}
     net_g = networks.build("stylegan2", style_dim=16, num_mlp=2, **sizes)
     net_d = networks.build("stylegan2-disc", **sizes)

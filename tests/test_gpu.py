@@ -205,7 +205,7 @@ def test_what_is_sent_arrives_whole_although_nothing_waits(num):
 @pytest.mark.parametrize(("precision", "levels"), [("float32", 1.0), ("auto", 4.0)])
 @pytest.mark.parametrize("asked", [{"answer": "average"}, {"seed": 3}], ids=str)
 def test_answers_are_those_of_a_cpu(asked, precision, levels, generator_file):
-    skip_without(shipped.EXPECT, shipped.PEOPLE, shipped.PREVIEW, weights.FINDER)
+    skip_without(shipped.EXPECT, shipped.PEOPLE, weights.PREVIEW, weights.FINDER)
     picture = drawings.prepare(drawings.example("plain-man")).image
     answers = [
         s2f_studio.load("sketch-to-photo", device, kind, engine="torch")

@@ -134,7 +134,7 @@ def test_published_checkpoint_by_file_name(net, tmp_path):
     assert np.array_equal(translator.translate_batch(x), expected)
 
 
-@pytest.mark.parametrize("name", ["sketch-to-photo", "sketch-to-face-128"])
+@pytest.mark.parametrize("name", ["sketch-to-photo", "sketch-to-face-512"])
 def test_threads_share_one_model_and_each_gets_its_own_answer(name):
     """Eight at once, with other seeds, as one after the other, bit for bit."""
     pictures = [drawings.prepare(drawings.example(name)).image for name in ("beard", "curls")]
@@ -186,7 +186,7 @@ def test_python_answers_a_path_or_an_array_by_any_model(generator_file, tmp_path
     sketch = face_for(person(3, size_px=300).photo, direction="photo-to-sketch")
     assert sketch.shape == (256, 256, 3)
     labels = person(3, size_px=256).mask
-    assert face_for(labels, model="map-to-face-128", seed=1).shape == (128, 128, 3)
+    assert face_for(labels, model="map-to-face-512", seed=1).shape == (256, 256, 3)
     with pytest.raises(AttributeError, match="no attribute 'lod'"):
         s2f.lod("sketch-to-photo")
 

@@ -12,7 +12,7 @@ import torch
 import s2f_utils
 from s2f_studio import hub
 from s2f_studio.cli.main import command_line, main
-from s2f_utils import weights
+from s2f_utils import networks, weights
 from s2f_utils.data import CUFS_TERMS, terms_of
 from s2f_utils.metrics import evaluation
 from s2f_utils.networks import checkpoints
@@ -130,13 +130,17 @@ def test_what_is_published_names_no_folders():
     [
         ("pix2pix-128", "translate hf:user/x drawing.jpg"),
         ("photo-to-sketch", "translate hf:user/x photo.jpg"),
-        ("map-to-face-128", "translate hf:user/x map.png"),
+        ("map-to-face-512", "translate hf:user/x map.png"),
         ("restorer-256", "enhance photo.jpg --restorer hf:user/x"),
-        ("faces-64", "faces hf:user/x --num 8"),
+        ("stylegan2", "faces hf:user/x --num 8"),
     ],
 )
-def test_a_card_names_the_command_that_uses_its_model(name, expected):
-    text = hub.card(checkpoints.info_of(weights.shipped(name)), "user/x", "mit")
+def test_a_card_names_the_command_that_uses_its_model(name, expected, tmp_path):
+    path = weights.shipped(name)
+    if path is None:  # a run's of this network
+        net = networks.build(name, size_px=16, style_dim=16, num_mlp=1, width=8)
+        path = checkpoints.save_generator(tmp_path / "g.safetensors", net, {})
+    text = hub.card(checkpoints.info_of(path), "user/x", "mit")
     assert f"\ns2f {expected}\n" in text
     command_line().parse_args(expected.split(), exit_on_error=False, print_error=False)
 

@@ -203,18 +203,19 @@ def small_file(network: str, folder: Path) -> Path:
 
 
 def as_pytorch(made, model, picture: np.ndarray, least: float) -> None:
-    for asked in ({}, {"seed": 3}):
+    for asked in ({}, {"seed": 3, "preview": True}):
         wanted = model.translate(picture, **asked)
         assert wanted.std() > least and apart(made.translate(picture, **asked), wanted) <= LEVELS
     own = model.encode(picture)
     assert np.allclose(made.variants(own, 3, seed=2), model.variants(own, 3, seed=2), atol=1e-3)
     w = made.draw(3, seed=1)
-    assert apart(made.decode(w, noise=4), model.decode(w, noise=4)) <= LEVELS
+    for asked in ({"noise": 4}, {"preview": True}):
+        assert apart(made.decode(w, **asked), model.decode(w, **asked)) <= LEVELS
     assert made.open_layers == model.open_layers
 
 
-@pytest.mark.parametrize("name", ["sketch-to-face-128", "map-to-face-128"])
-def test_faces_by_their_styles_are_pytorchs(name):
+@pytest.mark.parametrize("name", ["sketch-to-face-512", "map-to-face-512"])
+def test_faces_by_their_styles_are_pytorchs(name, generator_file):
     model, made = infer.load(name, "cpu", engine="torch"), infer.load(name, engine="onnx")
     face = person(3, size_px=128)
     picture = (
@@ -223,15 +224,15 @@ def test_faces_by_their_styles_are_pytorchs(name):
     as_pytorch(made, model, picture, 15)
 
 
-def test_faces_by_chance_are_pytorchs(tmp_path):
-    shipped, own = (
-        infer.load("faces-64", "cpu", engine="torch"),
-        infer.load(small_file("stylegan2", tmp_path)),
-    )
+def test_faces_by_chance_are_pytorchs(tmp_path, generator_file):
+    name = "sketch-to-face-512"
+    shipped, along = (infer.load(name, "cpu", engine=engine) for engine in ("torch", "onnx"))
+    own = infer.load(small_file("stylegan2", tmp_path))
     exported = infer.load(export(own, tmp_path / "out"))
-    for model, made in ((shipped, infer.load("faces-64", engine="onnx")), (own, exported)):
-        wanted = model.decode(model.draw(4, seed=2))
-        assert wanted.std() > 1 and apart(made.decode(made.draw(4, seed=2)), wanted) <= LEVELS
+    for model, made in ((shipped, along), (own, exported)):
+        wanted = model.decode(model.draw(4, seed=2), preview=True)
+        found = made.decode(made.draw(4, seed=2), preview=True)
+        assert wanted.std() > 1 and apart(found, wanted) <= LEVELS
 
 
 def test_faces_are_restored_as_in_pytorch_and_by_the_command_line(tmp_path):
@@ -321,11 +322,8 @@ def test_a_folder_that_cannot_be_run_says_what_to_do(tmp_path, exported):
 def test_weights_are_the_same_without_pytorch():
     import s2f_studio.faces.networks  # noqa: F401  by which people's is known
 
-    for name in (
-        shipped.PEOPLE,
-        "photo-to-sketch",
-        "map-to-face-128",
-    ):  # float16, int8, and whole numbers among them
+    # float16, int8, and whole numbers among them
+    for name in (shipped.PEOPLE, "photo-to-sketch", "pix2pix-128"):
         net, _ = checkpoints.load_network(shipped.all_files()[name])
         own, found = net.state_dict(), tensors_of(shipped.all_files()[name])
         assert all(np.array_equal(found[key], own[key].numpy()) for key in found)
@@ -333,6 +331,20 @@ def test_weights_are_the_same_without_pytorch():
         assert list(found) == sorted(floating)
         whole = np.concatenate([own[key].numpy().ravel() for key in sorted(floating)])
         assert np.array_equal(expanded(shipped.all_files()[name]), whole)
+
+
+def test_graphs_that_need_the_generator_say_how_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("S2F_OFFLINE", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("S2F_WEIGHTS", raising=False)
+    with pytest.raises(weights.WeightsError, match="mobile-stylegan: its weights are not here"):
+        infer.load("map-to-face-512", engine="onnx")
+
+
+def test_pytorch_answers_with_styles_where_it_is_there(monkeypatch, generator_file):
+    """They are fitted with gradients."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert infer.load("sketch-to-face-512").engine.name == "torch"
 
 
 def test_an_engine_is_chosen_by_what_is_there(monkeypatch, tmp_path):
@@ -347,9 +359,6 @@ def test_an_engine_is_chosen_by_what_is_there(monkeypatch, tmp_path):
     with pytest.raises(ValueError, match="engine must be one of auto, torch, onnx, got 'jax'"):
         runtime.choose_engine("jax")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert (
-        infer.load("sketch-to-face-128").engine.name == "torch"
-    )  # its styles are fitted with gradients
     assert (
         infer.load("photo-to-sketch").engine.name == "onnx"
         and restorers.load().engine.name == "onnx"
@@ -482,7 +491,7 @@ def test_answers_need_nothing_of_the_rest(generator_file, shipped, tmp_path):
             "--candidates",
             "1",
         ),
-        ("faces", "sketch-to-face-128", "drawing.png", "--num", "2", "--out", "made"),
+        ("faces", "sketch-to-face-512", "drawing.png", "--num", "2", "--out", "made"),
         ("enhance", "photo.png", "--aligned", "--out", "made"),
         ("app", "--check"),
     ):

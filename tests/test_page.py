@@ -225,7 +225,7 @@ def test_a_face_is_drawn_to_a_likely_one_and_laid_as_in_python(module):
 
 
 @needs_node
-@pytest.mark.parametrize("name", ["photo-to-sketch", "sketch-to-photo-expected", "map-to-face-128"])
+@pytest.mark.parametrize("name", ["photo-to-sketch", "sketch-to-photo-expected", "map-to-face-512"])
 def test_weights_are_unpacked_as_in_python(module, name):
     code = "tell(new Float32Array(expanded(new Uint8Array(fs.readFileSync(more[0]))).buffer));"
     imports = 'import { expanded } from "./weights.js";'
@@ -326,7 +326,7 @@ STATE = """
     const picture = "data:image/png;base64,AAAA";
     const answer = { pictures: [{ png: picture }], warnings: [] };
     const one = { id: "m", kind: "model", state: "ready", direction: "sketch-to-photo",
-      reads: "sketch", chooses: true, answers: 8, size_px: 256 };
+      reads: "sketch", chooses: true, answers: 8, previews: true, size_px: 256 };
     const query = { seed: 0, answer: "person", likely: 0.8, temperature: null, chosen: [],
       keep: null };
     const about = { query, starts: { sketch: ["a"] }, start: "a" };

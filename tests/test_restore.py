@@ -246,7 +246,7 @@ def test_what_is_no_prior_is_refused(manifest, tmp_path, faces):
     with pytest.raises(checkpoints.CheckpointError, match="is a gfpgan of"):
         begin(manifest, tmp_path, init="restorer-256", **begun_with)
     with pytest.raises(checkpoints.CheckpointError, match="which restore does not train"):
-        settings_of("sketch-to-face-128", "restore")
+        settings_of("pix2pix-128", "restore")
     assert not list(tmp_path.glob("*restore*"))
 
 

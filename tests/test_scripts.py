@@ -50,8 +50,9 @@ const row = { kind: "model", state: "ready", direction: "sketch-to-photo", reads
 const host = {
   about: async () => (ABOUT),
   models: async () => ({ models: [
-    { ...row, id: "first", chooses: true, size_px: 256 },
-    { ...row, id: "styles", chooses: false, size_px: 128 },
+    { ...row, id: "first", chooses: true, previews: true, size_px: 256 },
+    { ...row, id: "styles", chooses: false, previews: false, size_px: 128 },
+    { ...row, id: "large", chooses: false, previews: true, answers: 8, size_px: 512 },
     { ...row, id: "restorer", kind: "restorer" },
   ] }),
   start: async (kind, name) => new Blob([`${kind} ${name}`]),
@@ -152,6 +153,22 @@ def test_one_request_at_a_time_and_only_the_newest_waits():
       tell(asked.length, asked.at(-1).seed, state.given.uri);
     """)
     assert told == [3, 20, f"{PNG}new"]
+
+
+def test_another_model_of_large_answers_is_asked_for_previews():
+    told = on_page("""
+      const sizes = (from) => asked.slice(from).map((one) => Boolean(one.preview));
+      await state.choose({ model: "styles" });
+      tell(sizes(0));
+      const before = asked.length;
+      await state.choose({ model: "large" });
+      tell(sizes(before));
+      await state.eight.showNext();
+      const { faces } = state.eight.rounds.now, since = asked.length;
+      await state.eight.pick(faces[4]);
+      tell(sizes(since), asked.at(-1).seed, faces.length);
+    """)
+    assert told == [[False], [True, False], [False], 4, 8]
 
 
 def test_an_answer_that_comes_after_another_model_was_chosen_is_dropped():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 
@@ -14,10 +13,12 @@ from s2f_studio import cli, shipped
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.remarks import Remark
 from s2f_utils import infer, networks, weights
-from s2f_utils.infer.graphs import read_description
+from s2f_utils.infer.graphs import read_description, weights_of_graph
+from s2f_utils.methods.initial import find_discriminator
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import DIRECTIONS
 from s2f_utils.pictures import faces, images, masks
+from s2f_utils.weights.compact import tensors_of
 from tests import hostile
 from tests.test_cli import command
 
@@ -25,28 +26,24 @@ from tests.test_cli import command
 def test_the_shipped_files_are_here_and_small(generator_file):
     folders = (weights.SHIPPED_FOLDER, shipped.FOLDER)
     sizes = [path.stat().st_size for folder in folders for path in folder.iterdir()]
-    assert max(sizes) <= 25e6 and sum(sizes) <= 75e6
+    assert max(sizes) <= 25e6 and sum(sizes) <= 60e6
     others = {shipped.EXPECT: ("expect", 128)}
     lessons = {"pix2pix-128": ("unet", 128)}
-    lessons |= {"faces-64": ("stylegan2", 64)}
     lessons |= dict.fromkeys(("cyclegan-128", "cyclegan-128-photo-to-sketch"), ("resnet", 128))
-    lessons |= dict.fromkeys(("sketch-to-face-128", "map-to-face-128"), ("psp", 128))
     lessons |= dict.fromkeys(("sketch-to-face-512", "map-to-face-512"), ("psp", 512))
     for name in (*weights.SHIPPED, shipped.EXPECT):
         net, meta = checkpoints.load_network(shipped.all_files()[name])
         kind, size_px = (others | lessons).get(name, ("resunet", 256))
         assert meta["name"] == name and net.name == kind
         assert int(meta["size_px"]) == size_px
-        assert (meta["aligned"] == "similarity") == (name != "faces-64") and int(
-            meta["training_pairs"]
-        ) > 500
+        assert meta["aligned"] == "similarity" and int(meta["training_pairs"]) > 500
         assert int(meta["images_seen"]) >= 5_000 and "trained" in meta
         assert all(value.isfinite().all() for value in net.state_dict().values())
     net, meta = checkpoints.load_network(weights.shipped(weights.FINDER))
     assert net.name == meta["name"] == "finder" and int(meta["training_pairs"]) > 500
     assert all(value.isfinite().all() for value in net.state_dict().values())
-    for name, kind in ((shipped.PEOPLE, "people"), (shipped.PREVIEW, "preview-head")):
-        net, _ = checkpoints.load_network(shipped.file_of(name))
+    for name, kind in ((shipped.PEOPLE, "people"), (weights.PREVIEW, "preview-head")):
+        net, _ = checkpoints.load_network(shipped.all_files()[name])
         assert net.name == kind
         assert all(value.isfinite().all() for value in net.state_dict().values())
     people = checkpoints.load_network(shipped.file_of(shipped.PEOPLE))[0]
@@ -55,13 +52,8 @@ def test_the_shipped_files_are_here_and_small(generator_file):
 
 
 def test_a_folder_of_graphs_has_what_its_own_models_need_and_no_more():
-    of_library = (
-        weights.GRAPHS,
-        weights.SHIPPED_FOLDER,
-        (weights.FINDER, *weights.SHIPPED, *weights.SHIPPED_RESTORERS),
-    )
-    of_studio = shipped.GRAPHS, shipped.FOLDER, (shipped.EXPECT,)
-    for graphs, folder, names in (of_library, of_studio):
+    of_library = (weights.FINDER, *weights.SHIPPED, *weights.SHIPPED_RESTORERS)
+    for graphs, names in ((weights.GRAPHS, of_library), (shipped.GRAPHS, (shipped.EXPECT,))):
         needed = {graphs / f"{name}.json" for name in names}
         for file in tuple(needed):
             for stage in read_description(file)["stages"].values():
@@ -69,8 +61,7 @@ def test_a_folder_of_graphs_has_what_its_own_models_need_and_no_more():
                 for name in stage["weights"]:
                     if name == weights.entry_of(weights.GENERATOR).file_name:
                         continue  # fetched, not shipped
-                    is_beside = (graphs / name).is_file()
-                    needed.add((graphs if is_beside else folder) / name)
+                    needed.add(weights_of_graph(file, name))
         assert all(path.is_file() for path in needed)
         assert set(graphs.iterdir()) == {path for path in needed if path.parent == graphs}
 
@@ -82,70 +73,37 @@ def test_the_library_refuses_a_part_of_the_studios_model():
         s2f_studio.load("sketch-to-foto", "cpu")
 
 
-def test_both_encoders_hold_one_generator_and_the_small_one_has_its_discriminator_beside_it():
-    from s2f_utils.methods.initial import find_discriminator
-
-    both = [
-        checkpoints.load_network(weights.shipped(f"{kind}-to-face-128"))[0]
-        for kind in ("sketch", "map")
-    ]
-    assert all(networks.count_parameters(net.encoder) <= 5e6 for net in both)
-    of_sketches, of_maps = (net.decoder.state_dict() for net in both)
-    assert all(value.equal(of_maps[key]) for key, value in of_sketches.items())
-    assert checkpoints.load_network(find_discriminator("faces-64"))[0].name == "stylegan2-disc"
+def test_both_encoders_are_small_and_borrow_their_generator(generator_file):
+    for kind in ("sketch", "map"):
+        path = weights.shipped(f"{kind}-to-face-512")
+        net = checkpoints.load_network(path)[0]
+        assert networks.count_parameters(net.encoder) <= 5e6
+        assert not [name for name in tensors_of(path) if name.startswith("decoder.")]
 
 
-@pytest.fixture(scope="module")
-def strangers():
-    """Sixteen drawn faces, of which there are none in training: their sketches, maps and photos,
-    aligned, 256 px.
-    """
-    out = []
-    for face in (draw_face(n, size_px=256, seed=991) for n in range(16)):
-        matrix = faces.alignment(face.landmarks, 256)
-        labels = cv2.warpAffine(
-            face.mask, matrix, (256, 256), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
-        )
-        sketch = faces.warp(
-            np.repeat(face.sketch[..., None], 3, axis=2), matrix, 256, border="paper"
-        )
-        out.append({"sketch": sketch, "map": labels, "photo": faces.warp(face.photo, matrix, 256)})
-    return out
+def test_a_discriminator_is_found_beside_its_generator(tmp_path):
+    sizes = {"size_px": 16, "width": 8}
+    net_g = networks.build("stylegan2", style_dim=16, num_mlp=1, **sizes)
+    net_d = networks.build("stylegan2-disc", **sizes)
+    for name, beside in (("faces", "faces-discriminator"), ("generator", "discriminator")):
+        path = checkpoints.save_generator(tmp_path / f"{name}.safetensors", net_g, {})
+        with pytest.raises(FileNotFoundError, match="no discriminator beside this generator"):
+            find_discriminator(path)
+        checkpoints.save_generator(tmp_path / f"{beside}.safetensors", net_d, {})
+        assert find_discriminator(path).stem == beside
 
 
 @pytest.mark.parametrize("kind", ["sketch", "map"])
-def test_a_shipped_encoder_paints_the_face_that_it_was_given(strangers, kind):
-    model = infer.load_styles(f"{kind}-to-face-128", "cpu")
-    made = model.decode(np.concatenate([model.encode(face[kind]) for face in strangers])).astype(
-        float
-    )
-    true = np.stack([images.resize(face["photo"], 128) for face in strangers]).astype(float)
-
-    def lines(pictures):  # colours are not in a map
-        grey = pictures.mean(axis=3)
-        grey = grey - grey.mean(axis=(1, 2), keepdims=True)
-        both = [np.diff(grey, axis=axis).reshape(len(grey), -1) for axis in (1, 2)]
-        return np.concatenate(both, axis=1)
-
-    a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (lines(made), lines(true)))
-    alike = a @ b.T
-    own, others = np.diag(alike), (alike.sum() - np.trace(alike)) / (len(alike) * (len(alike) - 1))
-    assert own.mean() > 2 * others  # it never saw a drawn face: 3.1 and 2.8 times
-
-
-@pytest.mark.parametrize("kind", ["sketch", "map"])
-def test_many_answers_have_other_colours_and_the_same_shape(strangers, kind):
-    model, face = infer.load_styles(f"{kind}-to-face-128", "cpu"), strangers[3]
-    own = model.encode(face[kind])
-    many = model.decode(model.variants(own, 8, seed=1)).astype(float)
-    for name, least in {
-        "hair": 5,
-        "skin": 1.5,
-        "background": 5,
-    }.items():  # skin is held by the same layers as shape
-        place = masks.resize(face["map"], 128) == masks.CLASSES.index(name)
+def test_many_answers_have_other_colours_and_the_same_shape(kind, generator_file):
+    people = data_prep.people(8, split="test", size_px=256, sketches="pencil")
+    model, labels = infer.load_styles(f"{kind}-to-face-512", "cpu"), people.maps[3]
+    given = labels if kind == "map" else np.repeat(people.sketches[3][..., None], 3, axis=2)
+    many = model.decode(model.variants(model.encode(given), 8, seed=1), preview=True).astype(float)
+    # Skin is held by the same layers as shape.
+    for name, least in {"hair": 5, "skin": 1.5, "background": 5}.items():
+        place = labels == masks.CLASSES.index(name)
         assert many[:, place].mean(axis=1).std(axis=0).max() > least, name
-    strange = model.decode(model.draw(8, seed=1, psi=1.0)).astype(float)
+    strange = model.decode(model.draw(8, seed=1, psi=1.0), preview=True).astype(float)
     edges = [np.abs(np.diff(x.mean(axis=3), axis=2)).std(axis=0).mean() for x in (many, strange)]
     assert edges[0] < 0.75 * edges[1]  # eight faces by chance differ more in where things are
 
@@ -164,8 +122,17 @@ def test_an_encoder_reads_the_code_of_a_person_whom_it_never_saw(kind, most, gen
 
 
 @pytest.fixture(scope="module")
-def drawn(strangers):
-    return {name: np.stack([face[name] for face in strangers[:10]]) for name in ("sketch", "photo")}
+def drawn():
+    """Sketches and photos of ten drawn faces, of which there are none in training: aligned, 256 px,
+    (10, 256, 256, 3) each.
+    """
+    out = {"sketch": [], "photo": []}
+    for face in (draw_face(n, size_px=256, seed=991) for n in range(10)):
+        matrix = faces.alignment(face.landmarks, 256)
+        sketch = np.repeat(face.sketch[..., None], 3, axis=2)
+        out["sketch"].append(faces.warp(sketch, matrix, 256, border="paper"))
+        out["photo"].append(faces.warp(face.photo, matrix, 256))
+    return {name: np.stack(pictures) for name, pictures in out.items()}
 
 
 def test_what_is_expected_is_the_face_of_the_sketch_and_nobody_elses(drawn):

@@ -15,7 +15,8 @@ from s2f_studio.page import drawing, widget
 from s2f_studio.page.catalogue import TITLES
 from s2f_studio.page.uploads import picture_in
 from s2f_studio.page.widget import page_of
-from s2f_utils import infer
+from s2f_utils import infer, networks
+from s2f_utils.networks import checkpoints
 from s2f_utils.notebook import stills
 from s2f_utils.pictures import faces, images, masks
 from s2f_utils.pictures.images import picture_uri
@@ -209,12 +210,12 @@ def test_a_map_becomes_a_face_and_the_brush_changes_it():
     pad = make(MAPS)
     assert (
         pad.given.shape == (256, 256)
-        and pad.face.shape == (128, 128, 3)
-        and pad.still()[50, 70].max() > 100
+        and pad.face.shape == (512, 512, 3)
+        and pad.still()[175, 245].max() > 100
     )
     before, labels, hair = pad.face, pad.given.copy(), masks.CLASSES.index("hair")
     labels[labels == hair] = 0  # the head is shaven
-    where = np.asarray(Image.fromarray(pad.given).resize((128, 128), 0)) == hair
+    where = np.asarray(Image.fromarray(pad.given).resize((512, 512), 0)) == hair
     pad.set_drawing(masks.colour(labels))
     assert np.array_equal(pad.given, labels) and changed(pad.translate()[where], before[where]) > 15
     with pytest.raises(ValueError, match="palette|colours"):
@@ -238,13 +239,16 @@ def test_a_drawing_is_kept_when_the_model_changes(pad):
     pad.set_model(DEFAULT)
     assert np.array_equal(pad.given, mine) and pad.translate().shape == (512, 512, 3)
     pad.set_model(MAPS)
-    assert pad.given.shape == (256, 256) and pad.translate().shape == (128, 128, 3)
+    assert pad.given.shape == (256, 256) and pad.translate().shape == (512, 512, 3)
 
 
-def test_models_that_take_something_else_say_so_and_the_pad_goes_on(pad):
+def test_models_that_take_something_else_say_so_and_the_pad_goes_on(pad, tmp_path):
+    net = networks.build("stylegan2", size_px=16, style_dim=16, num_mlp=1, width=8)
+    meta = {"direction": "noise-to-photo"}
+    by_chance = checkpoints.save_generator(tmp_path / "g.safetensors", net, meta)
     for wrong, message in (
         ("photo-to-sketch", "reads a photo"),
-        ("faces-64", "by chance"),
+        (by_chance, "by chance"),
         ("nowhere", "no such model"),
     ):
         with pytest.raises((ValueError, FileNotFoundError), match=message):
@@ -313,7 +317,7 @@ def test_a_cell_that_changes_the_pad_changes_its_page(page, pad):
     assert page.pad["drawings"]["sketch"]["start"] == "long-hair"
     face = pad.translate()
     assert np.array_equal(picture_in(page.pad["face"]), face)
-    own = infer.load("sketch-to-face-128", "cpu", name="mine")
+    own = infer.load("pix2pix-128", "cpu", name="mine")
     pad.set_model(own)
     assert page.pad["settings"]["model"] == "mine" in [one["id"] for one in page.about["models"]]
 

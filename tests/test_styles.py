@@ -65,6 +65,26 @@ def test_many_answers_keep_the_layers_that_are_not_mixed(load):
     assert not np.array_equal(model.decode(eight, noise=1), model.decode(eight, noise=2))
 
 
+def test_a_preview_is_the_same_face_at_256_pixels(generator_file):
+    model, labels = infer.load_styles("map-to-face-512", "cpu"), person(3, size_px=256).mask
+    own = model.encode(labels)
+    other = model.variants(own, 1, seed=2)
+    halved = images.resize(model.decode(own)[0], 256).astype(float)
+    off = {}
+    for name, styles, asked in (("own", own, {}), ("other", other, {"seed": 2})):
+        (preview,) = model.decode(styles, preview=True)
+        assert preview.shape == (256, 256, 3)
+        assert np.array_equal(model.translate(labels, preview=True, **asked), preview)
+        off[name] = np.abs(preview - halved).mean()
+    assert off["own"] < 8 and off["own"] < 0.4 * off["other"]
+
+
+def test_a_model_without_previews_answers_as_usual(load):
+    model = load("")
+    styles = model.draw(2)
+    assert np.array_equal(model.decode(styles, preview=True), model.decode(styles))
+
+
 def test_truncation_and_styles_of_two_faces_mixed(load):
     model = load("")
     drawn = model.draw(3, seed=4, psi=1.0)

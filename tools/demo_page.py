@@ -37,11 +37,6 @@ METHODS = {  # title, and what is special about it
         "Learns both directions, and is not told which drawing belongs to which photo. That takes"
         " far longer than half a minute: these are its first steps.",
     ),
-    "psp": (
-        "pSp",
-        "The generator, a StyleGAN2, paints faces already; what learns is an encoder that finds the"
-        " styles for a drawing. It begins as that of sketch-to-face-128.",
-    ),
 }
 HEAD = """<!DOCTYPE html>
 <html lang="en">
@@ -84,7 +79,7 @@ def page_of(runs: Mapping[str, Path], manifest: Manifest) -> str:
     parts = [
         HEAD,
         "<h1>What <code>make demo</code> trained</h1>",
-        "<p>Three networks learned from people whom a generator painted, each for a minute at"
+        "<p>Two networks learned from people whom a generator painted, each for a minute at"
         " most. The people shown here are for validation: no network has learned from them.</p>",
         f'<p class="small">{escape(images.GENERATED_NOTE)}</p>',
     ]

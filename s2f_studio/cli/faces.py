@@ -47,9 +47,9 @@ def faces(
     Without INPUTS: faces by chance. With INPUTS, sketches, maps or photos as the model reads them:
     the face of each, and NUM others that keep its coarse styles and have the rest by chance.
 
-        s2f faces sketch-to-face-128 --num 16 --psi 0.7
-        s2f faces sketch-to-face-128 drawing.png --num 8 --seed 3
-        s2f faces map-to-face-128 map.png --layers 2-9
+        s2f faces sketch-to-face-512 --num 16 --psi 0.7
+        s2f faces sketch-to-face-512 drawing.png --num 8 --seed 3
+        s2f faces map-to-face-512 map.png --layers 10-22
         s2f faces psp-sketch drawing.png
 
     Args:
@@ -71,7 +71,7 @@ def faces(
     if model in shipped.NAMES:
         raise ValueError(
             f"{model}: 's2f translate' gives its faces for a drawing; this needs a stylegan2 or psp"
-            " model, such as sketch-to-face-128"
+            " model, such as sketch-to-face-512"
         )
     paths = infer.find_pictures(inputs) if inputs else []
     check_out(out, inputs, "pictures")

@@ -31,8 +31,8 @@ def weights(names: Annotated[tuple[str, ...], Parameter(metavar="NAME")] = (), /
         for name in asked:
             print(f"{name}: {files.get(name) or table.get(name)}")
     else:
-        finder = {table.FINDER: table.FINDER_IS}
-        ours = shipped.FILES | finder | table.SHIPPED | table.SHIPPED_RESTORERS
+        parts = {table.FINDER: table.FINDER_IS, table.PREVIEW: table.PREVIEW_IS}
+        ours = shipped.FILES | parts | table.SHIPPED | table.SHIPPED_RESTORERS
         for name, what in ours.items():
             path = files[name]
             where = "not in this version"

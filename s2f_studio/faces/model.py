@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
     from s2f_utils.runtime import Precision
 
 # Fields of a request.
-SUPPORTS = frozenset({"answer", "likely", "person"})
+SUPPORTS = frozenset({"answer", "likely", "person", "preview"})
 # Beside the file of the average face and the generator's.
-OTHER_FILES_OF_FACES = (shipped.file_of(shipped.PEOPLE), shipped.file_of(shipped.PREVIEW))
+OTHER_FILES_OF_FACES = (shipped.file_of(shipped.PEOPLE), weights.shipped(weights.PREVIEW))
 # Probability from which something worn that is drawn and not shown is named in a remark.
 SURELY = 0.75
 PREVIEW_PX, USUAL_PX, LARGE_PX = 256, 512, 1024
@@ -98,15 +99,18 @@ class FaceModel(Translator):
         from s2f_studio.faces import fitting, people_stages, stages
         from s2f_utils.networks import checkpoints
 
-        def placed(name: str) -> nn.Module:
-            network = checkpoints.load_network(shipped.file_of(name))[0]
+        def placed(path: Path) -> nn.Module:
+            network = checkpoints.load_network(path)[0]
             return precision.place(network.requires_grad_(False))
-
-        people = placed(shipped.PEOPLE)
 
         def generator() -> nn.Module:
-            network = checkpoints.load_network(weights.generator())[0]
-            return precision.place(network.requires_grad_(False))
+            return placed(weights.generator())
+
+        def preview() -> nn.Module:
+            head = placed(weights.shipped(weights.PREVIEW))
+            return people_stages.Preview(people, generator(), head)
+
+        people = placed(shipped.file_of(shipped.PEOPLE))
 
         return {
             "expect": stages.Expected(precision.place(net), precision.images),
@@ -118,7 +122,7 @@ class FaceModel(Translator):
             "guess": people_stages.Guess(people),
             "fit": fitting.Fit(people),
             "edit": fitting.Edit(people),
-            "preview": lambda: people_stages.Preview(people, generator(), placed(shipped.PREVIEW)),
+            "preview": preview,
             "paint": lambda: people_stages.Paint(people, generator(), USUAL_PX),
             "paint_large": lambda: people_stages.Paint(people, generator(), LARGE_PX),
         }

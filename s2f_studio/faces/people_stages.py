@@ -265,6 +265,4 @@ class Preview(nn.Module):
         self.net, self.generator, self.head = net, generator, head
 
     def forward(self, code: Tensor) -> Tensor:
-        w = self.net.to_w(code)
-        features = self.generator.features(self.generator.styles_of(w), self.head.NUM_BLOCKS)
-        return to_uint8(self.head(features, w - self.generator.mean_w))
+        return to_uint8(self.head.paint(self.generator, self.net.to_w(code)))

@@ -31,13 +31,13 @@ from s2f_utils.networks.info import (
 )
 from s2f_utils.pictures.mesh import FACE_PX
 
-MANY, MAPS = "sketch-to-face-128", "map-to-face-128"
+MANY, MAPS = "sketch-to-face-512", "map-to-face-512"
 RESCAN_S = 5.0
 RUN_TERMS = "your own"
 TITLES = {  # the shipped models that a pad offers
     shipped.MODEL: "sketch → photo, 512 px",
-    MANY: "Lesson: sketch → face, 128 px, eight variants",
-    MAPS: "Lesson: label map → face, 128 px, eight variants",
+    MANY: "Lesson: sketch → face, 512 px, eight variants",
+    MAPS: "label map → face, 512 px, eight variants",
 }
 # Raised for a run that is being deleted, or whose header is not ours.
 NO_RUN = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
@@ -48,10 +48,10 @@ class Choice:
     """A model or restorer to choose from.
 
     source: "shipped", "run" or "official". direction: "" for restorers. layout: "aligned", or ""
-    if pictures are taken as they are. answers: at most so many for one picture. chooses:
-    whether it has all kinds of `request.ANSWERS`. here: whether its file is on this machine. path:
-    of a run's file, never shown. changed_ns: when that file was written, so that a run that was
-    trained further is another choice.
+    if pictures are taken as they are. answers: at most so many for one picture. previews: whether
+    it supports `Request.preview`. chooses: whether it has all kinds of `request.ANSWERS`. here:
+    whether its file is on this machine. path: of a run's file, never shown. changed_ns: when that
+    file was written, so that a run that was trained further is another choice.
     """
 
     id: str
@@ -62,6 +62,7 @@ class Choice:
     size_px: int = 256
     chooses: bool = False
     answers: int = 1
+    previews: bool = False
     layout: str = "aligned"
     here: bool = True
     size_mb: float = 0.0
@@ -93,6 +94,7 @@ class Choice:
             "size_px": self.size_px,
             "chooses": self.chooses,
             "answers": self.answers,
+            "previews": self.previews,
             "layout": self.layout,
             "state": "ready" if self.here else "not here",
             "size_mb": round(self.size_mb, 1),
@@ -249,15 +251,18 @@ def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
     }
     if network == FaceModel.NETWORK:  # it reads drawings of this size, though its networks less
         common |= {"size_px": FACE_PX, "direction": direction, "chooses": True}
-        return Choice(which, title, answers=8, **common)
+        return Choice(which, title, answers=8, previews=True, **common)
     about = networks.NETWORKS[network].describe(header.get("args") or {})
     if about.task == RESTORES:
         return Choice(which, title, kind="restorer", **common)
     if about.task != TRANSLATES or direction not in DIRECTIONS:
         return None
     layout = "aligned" if header.get("aligned", "none") not in ("none", "") else ""
-    answers = 8 if "styles" in about.supports else 1
-    return Choice(which, title, direction=direction, answers=answers, layout=layout, **common)
+    common |= {
+        "answers": 8 if "styles" in about.supports else 1,
+        "previews": "preview" in about.supports,
+    }
+    return Choice(which, title, direction=direction, layout=layout, **common)
 
 
 def _of_folder(folder: Path, spec: dict[str, Any]) -> Choice | None:
@@ -279,6 +284,7 @@ def _of_folder(folder: Path, spec: dict[str, Any]) -> Choice | None:
     common |= {
         "chooses": spec["kind"] == FaceModel.__name__,
         "answers": 8 if knows & {"answer", "styles"} else 1,
+        "previews": "preview" in knows,
     }
     return Choice(
         _id_of(folder),
@@ -295,7 +301,8 @@ def _shipped() -> list[Choice]:
         for folder in (weights.SHIPPED_FOLDER, shipped.FOLDER)
         for path in folder.glob("*.safetensors")
     }
-    of_faces = sum(mb[name] for name in (*shipped.FILES, weights.FINDER)) + _generator_mb()
+    of_generator = mb[weights.PREVIEW] + _generator_mb()
+    of_faces = sum(mb[name] for name in (*shipped.FILES, weights.FINDER)) + of_generator
     return [
         Choice(
             shipped.MODEL,
@@ -304,6 +311,7 @@ def _shipped() -> list[Choice]:
             direction="sketch-to-photo",
             chooses=True,
             answers=8,
+            previews=True,
             size_mb=of_faces,
         ),
         Choice(
@@ -318,19 +326,21 @@ def _shipped() -> list[Choice]:
             TITLES[MANY],
             "shipped",
             direction="sketch-to-photo",
-            size_px=128,
+            size_px=512,
             answers=8,
-            size_mb=mb[MANY],
+            previews=True,
+            size_mb=mb[MANY] + of_generator,
         ),
         Choice(
             MAPS,
             TITLES[MAPS],
             "shipped",
             direction="map-to-photo",
-            size_px=128,
+            size_px=512,
             answers=8,
+            previews=True,
             layout="",
-            size_mb=mb[MAPS],
+            size_mb=mb[MAPS] + of_generator,
         ),
         Choice(
             weights.RESTORER,

@@ -331,6 +331,7 @@ def _row(info: ModelInfo) -> dict[str, Any]:
         "size_px": info.size_px,
         "chooses": "answer" in knows,
         "answers": 8 if {"answer", "styles"} & knows else 1,
+        "previews": "preview" in knows,
         "state": "ready",
     }
 

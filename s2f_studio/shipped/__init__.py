@@ -10,20 +10,18 @@ FOLDER = Path(__file__).parent
 # Of them, as ONNX, without weights: tools/shipped/ship_graphs.py writes them.
 GRAPHS = FOLDER / "graphs"
 EXPECT, PEOPLE = "sketch-to-photo-expected", "sketch-to-photo-people"
-PREVIEW = "preview-256"
-# Made of all three, and of the finder and the generator (`s2f_utils.weights`).
+# Made of both, and of the finder, the generator and its preview head (`s2f_utils.weights`).
 MODEL = "sketch-to-photo"
 FILES: dict[str, str] = {
     EXPECT: "the average face for a drawing, soft",
     PEOPLE: "what a drawing shows, and which of the generator's people could be meant",
-    PREVIEW: "a face of 256 px from the generator's features at 128",
 }
 NAMES = (MODEL, EXPECT)  # that models are loaded by
 # The models that answer where none is named, by direction.
 DEFAULTS = {
     "sketch-to-photo": MODEL,
     "photo-to-sketch": "photo-to-sketch",
-    "map-to-photo": "map-to-face-128",
+    "map-to-photo": "map-to-face-512",
 }
 
 
@@ -34,7 +32,8 @@ def file_of(name: str) -> Path:
 
 def all_files() -> dict[str, Path]:
     """The files of all models that come along, the library's as well, by their names."""
-    of_library = (*weights.SHIPPED, *weights.SHIPPED_RESTORERS, weights.FINDER)
+    parts = weights.FINDER, weights.PREVIEW
+    of_library = *weights.SHIPPED, *weights.SHIPPED_RESTORERS, *parts
     files = {name: weights.shipped(name) for name in of_library}
     return files | {name: file_of(name) for name in FILES}
 

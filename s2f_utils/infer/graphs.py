@@ -40,15 +40,25 @@ def open_model(
 ) -> Translator | None:
     """As `infer.load`; None if PyTorch is to run the model.
 
-    Raises UnknownNetworkError for a restorer, and ValueError without graphs, for a direction that
-    is not the model's, and for a model that is none of the library's.
+    Raises UnknownNetworkError for a restorer, WeightsError where the generator that it needs cannot
+    be had, and ValueError without graphs, for a direction that is not the model's, and for a model
+    that is none of the library's.
     """
     file = description_file(model)
     description = read_description(file) if file.is_file() else None
     if runs_by_torch(file, engine, device, has_graphs=_suits_auto(description)):
         return None
     model_class = _model_class(model, description)
+    if model_class is StyleModel and _needs_generator(description):
+        weights.generator()  # fetched now if it is not here, or what to do is said
     return by_graphs(model_class, model, file, description, direction, name)
+
+
+def _needs_generator(description: Mapping[str, Any] | None) -> bool:
+    """Whether graphs with this description take weights from the pretrained generator's file."""
+    stages = description["stages"].values() if description else ()
+    name = weights.entry_of(weights.GENERATOR).file_name
+    return any(name in stage.get("weights", ()) for stage in stages)
 
 
 def by_graphs(
@@ -112,7 +122,8 @@ def _weights_of(graphs: OnnxEngine, file: Path) -> tuple[Path, ...]:
     which describes the graphs.
     """
     paths = {path for held in graphs.weights.values() for path in held}
-    shipped = [path for path in paths if path.parent == file.parent.parent]
+    folders = file.parent.parent, weights.SHIPPED_FOLDER
+    shipped = [path for path in paths if path.parent in folders]
     return tuple(sorted(shipped, key=lambda path: (path.stem != file.stem, path.name)))
 
 
@@ -190,17 +201,19 @@ def _engine(description: Mapping[str, Any], file: Path) -> OnnxEngine:
     own = description["stages"]
     graphs = {stage: file.with_name(graph_file((stage, one))) for stage, one in own.items()}
     held = {
-        stage: [_weights_beside(file, name) for name in one.get("weights", ())]
+        stage: [weights_of_graph(file, name) for name in one.get("weights", ())]
         for stage, one in own.items()
     }
     return OnnxEngine(graphs, held)
 
 
-def _weights_beside(file: Path, name: str) -> Path:
-    """A file of weights: beside the graphs, in the folder above, or the generator's, wherever it is
-    on this machine, or will be.
+def weights_of_graph(file: Path, name: str) -> Path:
+    """A file of weights that a graph needs: beside the graphs, in the folder above, among the
+    library's, or the generator's, wherever it is on this machine, or will be. file: which describes
+    the graphs.
     """
-    for path in (file.with_name(name), file.parent.parent / name):
+    for folder in (file.parent, file.parent.parent, weights.SHIPPED_FOLDER):
+        path = folder / name
         if path.is_file():
             return path
     if name == weights.entry_of(weights.GENERATOR).file_name:

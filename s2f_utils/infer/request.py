@@ -35,6 +35,7 @@ class Request(BaseModel):
         description="how an oblong picture becomes a square; square: its answer stays one;"
         " default: as in training",
     )
+    preview: bool = Field(False, description="256 px, in a quarter of the time")
     large: bool = Field(False, description="twice as many pixels a side: 512 for 256")
 
     @classmethod

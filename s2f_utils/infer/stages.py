@@ -22,9 +22,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2f_utils import weights
 from s2f_utils.infer import plane
 from s2f_utils.infer.request import MODES
+from s2f_utils.networks import checkpoints
 from s2f_utils.networks.landmark_net import SIDE_PX, LandmarkNet
+from s2f_utils.networks.mobile_stylegan import MobileStyleGAN, PreviewHead
 from s2f_utils.networks.noise import normal
 from s2f_utils.networks.psp import PSP
 from s2f_utils.networks.stylegan2_gen import StyleGAN2
@@ -275,6 +278,19 @@ class Decoded(Stage):
             return to_uint8(self.net.synthesis(styles, self.net.noise_of(noise)))
 
 
+class Previewed(Stage):
+    """In: styles (N, L, D). Out: made uint8 (N, 256, 256, 3), in a quarter of `Decoded`'s time."""
+
+    def __init__(self, net: MobileStyleGAN, head: PreviewHead, precision: Precision) -> None:
+        super().__init__(net, precision)
+        self.head = head
+        self.inputs = {"styles": (F32, net.num_layers, net.style_dim)}
+
+    def forward(self, styles: Tensor) -> Tensor:
+        with self.precision.autocast():
+            return to_uint8(self.head.paint(self.net, styles))
+
+
 class Restored(Stage):
     """In: picture uint8 (1, S, S, 3); seed int64 (1,), of the noise of fine detail. Out: made (1,
     S, S, 3), about [-1, 1].
@@ -322,11 +338,16 @@ def build_style_stages(net: PSP | StyleGAN2, precision: Precision) -> Stages:
             "chance": functools.partial(SampleLatents, net, precision, None),
             "decode": Decoded(net, precision),
         }
-    return {
+    stages = {
         "encode": Encoded(net, precision),
         "chance": SampleLatents(net.decoder, precision, net.latent_avg),
         "decode": Decoded(net.decoder, precision),
     }
+    if isinstance(net.decoder, MobileStyleGAN):
+        path = weights.shipped(weights.PREVIEW)
+        head = precision.place(checkpoints.load_network(path)[0].requires_grad_(False))
+        stages["preview"] = Previewed(net.decoder, head, precision)
+    return stages
 
 
 class FindLandmarks(nn.Module):

@@ -111,7 +111,7 @@ class StyleModel(Translator):
             styles = self._encoded(square, None)
             if request.seed > 0:
                 styles = self.variants(styles, 1, seed=request.seed)
-            answers.append(self.decode(styles)[0])
+            answers.append(self.decode(styles, preview=request.preview)[0])
         return np.stack(answers)
 
     def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
@@ -137,16 +137,22 @@ class StyleModel(Translator):
             squares.append(masks.resize(masks.picture_of(labels), self.input_px))
         return self.engine.run("encode", np.concatenate(squares, axis=2)[None])[0]
 
-    def decode(self, styles: np.ndarray, *, noise: int | None = None) -> np.ndarray:
+    def decode(
+        self, styles: np.ndarray, *, noise: int | None = None, preview: bool = False
+    ) -> np.ndarray:
         """The faces of styles (N, L, D): uint8 (N, S, S, 3). noise: a seed for freckles and strands
-        of hair; None: the stored ones.
+        of hair; None: the stored ones. preview: 256 px, in a quarter of the time, if the model
+        supports it, as those with the pretrained generator do.
         """
         seed = STORED if noise is None else noise
+        stage = "preview" if preview and self.engine.has("preview") else "decode"
         faces = []
         at_once = max(1, PIXELS_AT_ONCE // self.info.size_px**2)
         for part in parts_of(np.asarray(styles, np.float32), at_once):
-            seeds = np.full(len(part), seed, np.int64)
-            faces.append(self.engine.run("decode", part, seeds)[0])
+            given = [part]
+            if stage == "decode":
+                given.append(np.full(len(part), seed, np.int64))
+            faces.append(self.engine.run(stage, *given)[0])
         return np.concatenate(faces)
 
     def draw(self, num: int, seed: int = 0, psi: float = 0.7) -> np.ndarray:

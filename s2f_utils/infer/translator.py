@@ -173,7 +173,7 @@ class Translator(Model):
     def _back(self, answer: np.ndarray, image: np.ndarray, request: Request) -> np.ndarray:
         """The answer to a square, with the aspect ratio of the given picture."""
         is_larger = request.large and self.info.size_px <= SMALL_PX
-        side_px = (LARGER if is_larger else 1) * self.info.size_px
+        side_px = (LARGER if is_larger else 1) * len(answer)
         fit = request.fit or self.info.fit
         if fit == "square":
             return _resized(answer, (side_px, side_px))

@@ -248,6 +248,12 @@ class PreviewHead(Network):
             raise LookupError
         return {"num_channels": shapes["narrow.weight"][0]}
 
+    def paint(self, generator: MobileStyleGAN, w: Tensor) -> Tensor:
+        """Codes (N, D) or (N, L, D), as the generator takes them → faces (N, 3, 256, 256)."""
+        styles = generator.styles_of(w)
+        features = generator.features(styles, self.NUM_BLOCKS)
+        return self(features, styles[-1] - generator.mean_w)
+
     def forward(self, features: Tensor, w: Tensor) -> Tensor:
         """Features (N, 256, 128, 128) and the last style's codes w (N, D), less the mean code →
         faces (N, 3, 256, 256), RGB in [-1, 1].

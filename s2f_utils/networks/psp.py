@@ -202,11 +202,13 @@ class PSP(Network):
     def describe(cls, args: Mapping[str, Any]) -> ModelInfo:
         """What its encoder's channels say, and the size of its generator."""
         size_px = args["decoder"].get("size_px", 1024)
+        supports = {"seed", "styles"}
         if args.get("generator") == MobileStyleGAN.name:
             size_px = MobileStyleGAN.size_px
+            supports.add("preview")
         return ModelInfo(
             direction=WAYS[args["encoder"]["in_channels"]],
-            supports=frozenset({"seed", "styles"}),
+            supports=frozenset(supports),
             size_px=size_px,
         )
 

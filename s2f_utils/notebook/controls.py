@@ -174,7 +174,7 @@ def face_sliders(model: StyleModel, w_plus: np.ndarray, picture: np.ndarray) -> 
     strength, layers, truncation, seeds.
 
     picture: what was encoded, uint8 (S, S, 3), shown first. The widget's `faces` are the answers,
-    uint8 (8, S, S, 3).
+    uint8 (8, S, S, 3): previews, if the model supports them.
     """
     import ipywidgets as w
 
@@ -191,17 +191,18 @@ def face_sliders(model: StyleModel, w_plus: np.ndarray, picture: np.ndarray) -> 
         "seed": w.IntSlider(value=0, min=0, max=200, description="seed"),
         "noise": w.IntSlider(value=-1, min=-1, max=50, description="noise (-1: stored)"),
     }
-    wide = max(LEAST_WIDE_PX, min(model.info.size_px, 256))
+    (own,) = model.decode(w_plus, preview=True)
+    wide = max(LEAST_WIDE_PX, min(len(own), 256))
     shown = w.Image(format="png", width=(NUM // 2 + 1) * wide)
-    drawing = images.resize(picture, model.info.size_px, "stretch")
+    drawing = images.resize(picture, len(own), "stretch")
 
     def draw() -> np.ndarray:
         values = {name: control.value for name, control in controls.items()}
         start, stop = values.pop("layers")
         noise = values.pop("noise")
         variants = model.variants(w_plus, NUM, layers=range(start, stop + 1), **values)
-        faces = model.decode(variants, noise=None if noise < 0 else noise)
-        rows = [[drawing, *faces[: NUM // 2]], [*model.decode(w_plus), *faces[NUM // 2 :]]]
+        faces = model.decode(variants, noise=None if noise < 0 else noise, preview=True)
+        rows = [[drawing, *faces[: NUM // 2]], [own, *faces[NUM // 2 :]]]
         shown.value = images.png_of(viz.sheet(rows))
         return faces
 

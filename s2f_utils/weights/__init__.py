@@ -63,22 +63,16 @@ WEIGHTS: dict[str, WeightsFile] = {
 SHIPPED_FOLDER = Path(__file__).with_name("shipped")
 # Of them, as ONNX, without weights: tools/shipped/ship_graphs.py writes them.
 GRAPHS = SHIPPED_FOLDER / "graphs"
-FACES = "faces-64"
 OWN_TERMS = "MIT, comes with the project"
 SHIPPED: dict[str, str] = {
     "photo-to-sketch": "a pencil and ink drawing of a photographed face",
     "pix2pix-128": "pix2pix, trained long: from a made sketch to a photo, 128 px",
     "cyclegan-128": "notebook 03's CycleGAN, trained long without pairs: the same",
     "cyclegan-128-photo-to-sketch": "and its way back",
-    "sketch-to-face-128": (
-        "notebook 04's StyleGAN2 and pSp, trained long: from a sketch to real faces, 128 px"
-    ),
-    "map-to-face-128": "the same from a segmentation map",
     "sketch-to-face-512": (
         "notebook 04's pSp into the pretrained generator: from a sketch to many faces, 512 px"
     ),
     "map-to-face-512": "the same from a segmentation map, 512 px",
-    FACES: "StyleGAN2 that paints drawn faces by chance, 64 px: notebook 04b opens it",
 }
 RESTORER = "restorer-256"
 SHIPPED_RESTORERS: dict[str, str] = {
@@ -88,6 +82,10 @@ SHIPPED_RESTORERS: dict[str, str] = {
 # Our own as well: it reads a face in a picture (`infer.landmarks`) and paints nothing.
 FINDER = "finder"
 FINDER_IS = "the points of a face in a drawing or a photo, and what else is there"
+
+# A part of models with the pretrained generator: `networks.mobile_stylegan.PreviewHead`.
+PREVIEW = "preview-256"
+PREVIEW_IS = "a face of 256 px from the generator's features at 128"
 
 # Not our own, and not shipped: fetched by `generator`.
 GENERATOR = "mobile-stylegan"
@@ -114,7 +112,7 @@ def shipped(name: str) -> Path | None:
     """The file of one of our own models or of the face detector, None for any other name."""
     if name == DETECTOR:
         return DETECTOR_FILE
-    if name in SHIPPED or name in SHIPPED_RESTORERS or name == FINDER:
+    if name in (*SHIPPED, *SHIPPED_RESTORERS, FINDER, PREVIEW):
         return SHIPPED_FOLDER / f"{name}.safetensors"
     return None
 

@@ -181,7 +181,7 @@ def test_a_label_map_is_painted(page):
     assert page.get_by_label("kind of answer").is_hidden()
     page.get_by_role("radio", name="hat").click()
     other_face(page, lambda: stroke(page, (0.3, 0.2), (0.7, 0.2), (0.5, 0.15)))
-    assert picture_of(page.evaluate(FACE)).text["s2f:model"] == "map-to-face-128"
+    assert picture_of(page.evaluate(FACE)).text["s2f:model"] == "map-to-face-512"
     assert page.locator(".s2f-status.s2f-wrong").count() == 0
     other_face(page, lambda: choose_way(page, "Sketch → photo"))
 

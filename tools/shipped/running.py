@@ -30,17 +30,6 @@ def read_people(folder: Path) -> dict[str, np.ndarray]:
     return people
 
 
-def read_plain(folder: Path) -> dict[str, np.ndarray]:
-    """The column "aligned" of the same people before plain walls, as `walls` wrote it."""
-    parts = [np.load(path) for path in sorted(folder.glob("plain-?.npz"))]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0].files}
-
-
-def set_of(names: np.ndarray) -> np.ndarray:
-    """The set that each portrait belongs to, by its name."""
-    return np.array([name.partition("/")[0] for name in names])
-
-
 def balanced(labels: Sequence[Mapping[str, str]], powers: Mapping[str, float]) -> Tensor:
     """How often each person is shown: rare looks more often, by share to the power of minus
     `powers`.

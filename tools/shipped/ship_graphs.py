@@ -112,8 +112,9 @@ class Reduced(nn.Module):
 def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()  # --help writes nothing
     of_library = (weights.FINDER, *weights.SHIPPED, *weights.SHIPPED_RESTORERS)
-    ship(of_library, Store((*of_library, weights.GENERATOR)), weights.GRAPHS)
-    ship((shipped.EXPECT,), Store((*shipped.FILES, weights.GENERATOR)), shipped.GRAPHS)
+    generator = weights.GENERATOR, weights.PREVIEW
+    ship(of_library, Store((*of_library, *generator)), weights.GRAPHS)
+    ship((shipped.EXPECT,), Store((*shipped.FILES, *generator)), shipped.GRAPHS)
     graph = graph_of(Reduced(), {"stage": REDUCE.stem})
     REDUCE.write_bytes(graph.SerializeToString(deterministic=True))
 
@@ -127,8 +128,9 @@ def ship(names: Iterable[str], store: Store, graphs: Path) -> None:
         for name in names:
             runtime.write_json(folder / f"{name}.json", written(name, folder, store, known))
             print(name, flush=True)
-        save_file(store.constants, folder / CONSTANTS)
-        (folder / CONSTANTS).chmod(0o644)
+        if store.constants:
+            save_file(store.constants, folder / CONSTANTS)
+            (folder / CONSTANTS).chmod(0o644)
         shutil.rmtree(graphs, ignore_errors=True)
         shutil.move(folder, graphs)
     size = sum(path.stat().st_size for path in graphs.iterdir())

@@ -3,11 +3,12 @@
 `python -m tools.shipped.train_weights DATA [NAME…]`, DATA as tools/shipped/weights_data.py leaves
 it, NAME one of the models (default: all). DATA/scribbles is drawn by `python -m
 tools.shipped.scribbles_set PORTRAITS DATA/scribbles --num 2600 --size 256`; portraits of your own
-in their place, with `--points` and `--labels` of theirs, make models of them. DATA/open-faces and
-DATA/open-maps are made by tools/shipped/lesson_data.py, DATA/people by `python -m data_prep people
-DATA/people --size 160 --sketches pencil`; sketch-to-photo-expected by
-tools/shipped/train_expected.py. How long it took stands in docs/models.md. Nothing is chosen by the
-test people; `s2f leaderboard` measures scores on them.
+in their place, with `--points` and `--labels` of theirs, make models of them. DATA/open-faces is
+made by tools/shipped/lesson_data.py, DATA/people by `python -m data_prep people DATA/people --size
+160 --sketches pencil`; sketch-to-photo-expected by tools/shipped/train_expected.py,
+sketch-to-face-512 and map-to-face-512 by tools/shipped/generated/encoders.py. How long it took
+stands in docs/models.md. Nothing is chosen by the test people; `s2f leaderboard` measures scores on
+them.
 """
 
 from __future__ import annotations
@@ -16,9 +17,6 @@ import argparse
 import datetime
 from dataclasses import replace
 from pathlib import Path
-
-import torch
-from torch import nn
 
 from data_prep.fetch.open_portraits import open_sets
 from s2f_studio import shipped
@@ -147,52 +145,10 @@ CYCLEGAN_HALF = CYCLEGAN | {
     "total_images": 11_000,
     "constant_share": 1.0,
 }
-# The lesson of notebook 04, on real faces: encoders of sketches and maps for a generator that
-# tools.shipped.faces.generator made. Its file lies in RUNS/0001-faces-128.
-ENCODER = {
-    "size_px": 128,
-    "load_size_px": 128,
-    "style_dim": 128,
-    "num_mlp": 4,
-    "width": 256,
-    "channel_multiplier": 0.5,
-    "decoder_px": 128,
-    "encoder": "small",
-    "batch_size": 16,
-    "total_images": 26_000,
-    "constant_share": 0.5,
-    "lr_g": 2e-3,
-    "beta1": 0.9,
-    "beta2": 0.99,
-    "ema_half_life_images": 1_000.0,
-    "perceptual": "efficientnet",
-    "lambda_lpips": 0.1,
-    "lambda_l2": 0.5,
-    "lambda_l2_crop": 4.0,
-    "lambda_w": 0.0002,
-    "mixing": 0.25,
-    "mix_from": 5,
-}
-# Then with a discriminator beside it: against squared errors alone, faces stay flat and soft.
-SHARPER = {
-    "lambda_lpips": 1.0,
-    "lambda_l2_crop": 2.0,
-    "lambda_gan": 0.1,
-    "lambda_components": 0.5,
-    "lambda_w": 1e-3,
-    "lr_g": 3e-4,
-    "total_images": 5_000,
-    "ema_half_life_images": 1_000.0,
-}
-# Then with drawings as by hand beside the pencil sketches. From image 208 to 2,448 `lr_g` was
-# raised to 1.5e-3 by hand: pencil sketches suffered.
-BY_HAND = SHARPER | {"lr_g": 1e-3, "total_images": 11_472}
 TO_SKETCH = DIRECTIONS[1]
-# Real faces in colour with made sketches, and with maps as well: what the lessons learn from.
-OPEN_FACES, OPEN_MAPS = "open-faces", "open-maps"
+# Real faces in colour with made sketches: what lessons learn from.
+OPEN_FACES = "open-faces"
 PEOPLE = "people"  # generated, with pencil sketches
-PLAIN_MAPS = f"{OPEN_MAPS}/manifest-plain.csv"  # before plain walls, closed mouths twice
-HAND_MAPS = f"{OPEN_MAPS}/manifest-hand.csv"  # these and drawings as by hand
 # name → method, data set, model to begin with, settings; a name that is not shipped is a step on
 # the way
 RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
@@ -201,42 +157,6 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
         "photo-to-sketch",
         None,
         {"total_images": 10_000, "direction": "photo-to-sketch", "widths": "32,64,96,128", **WARPS},
-    ),
-    "sketch-first": (
-        "psp",
-        PLAIN_MAPS,
-        "faces-128",
-        ENCODER | {"direction": "sketch-to-photo"},
-    ),
-    "map-first": (
-        "psp",
-        PLAIN_MAPS,
-        "faces-128",
-        ENCODER
-        | {
-            "direction": "map-to-photo",
-            "lambda_lpips": 0.5,
-            "lambda_l2": 1.0,
-            "lambda_l2_crop": 1.0,
-        },
-    ),
-    "sketch-second": (
-        "psp",
-        PLAIN_MAPS,
-        "sketch-first",
-        ENCODER | {"direction": "sketch-to-photo"} | SHARPER,
-    ),
-    "sketch-to-face-128": (
-        "psp",
-        HAND_MAPS,
-        "sketch-second",
-        ENCODER | {"direction": "sketch-to-photo"} | BY_HAND,
-    ),
-    "map-to-face-128": (
-        "psp",
-        PLAIN_MAPS,
-        "map-first",
-        ENCODER | {"direction": "map-to-photo"} | SHARPER,
     ),
     "pix2pix-128": ("pix2pix", OPEN_FACES, None, PIX2PIX),
     "cyclegan-64": ("cyclegan", PEOPLE, None, CYCLEGAN_HALF),
@@ -255,15 +175,8 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
         RESTORER_PRIOR,
     ),
 }
-# How far these go from the weights that they began with to those that their training reached
-# ("model soups", Wortsman et al. 2022): on validation people better than either. For the encoder of
-# sketches that holds for drawings by hand; for pencil sketches it is between the two.
-PART_OF_THE_WAY = {"sketch-to-face-128": 0.65}
-PART = "part-of-the-way.safetensors"
 # Lessons and tools, which may be kept in a byte for each weight.
 COMPACT = {
-    "sketch-to-face-128",
-    "map-to-face-128",
     "restorer-256",
     "restorer-128-prior",
     "photo-to-sketch",
@@ -279,7 +192,7 @@ def make(name: str, data: Path, runs: Path, seconds_at_most: float | None = None
     path = FILES.get(name)
     init = None
     if begin:
-        init = path if begin == name else _beginning(begin, runs)
+        init = path if begin == name else runtime.last_run_folder(runs, begin) or FILES.get(begin)
         if init is None:
             raise SystemExit(f"{name} begins with {begin}, which is not there: make that first")
     has_gpu = runtime.pick_device("auto").type != "cpu"
@@ -290,11 +203,6 @@ def make(name: str, data: Path, runs: Path, seconds_at_most: float | None = None
         if train(run, max_seconds=seconds_at_most) != "done":
             raise SystemExit(f"{run.folder}: stopped; give the same command to go on")
         trained = run.folder
-    if name in PART_OF_THE_WAY:
-        net, meta = checkpoints.load_network(trained / "generator.safetensors")
-        earlier, _ = checkpoints.load_network(init / "generator.safetensors")
-        go_back(net, earlier, 1 - PART_OF_THE_WAY[name])
-        checkpoints.save_generator(trained / PART, net, _notes(meta))
     seconds = _seconds(trained) + _seconds_before(begin, runs)
     if path is None:
         print(f"{trained}: a step on the way, {_seconds(trained) / 60:.0f} minutes of training")
@@ -325,8 +233,6 @@ def _ship(name: str, manifest: Manifest, trained: Path, seconds: float) -> None:
     method, folder, begin, _ = RECIPES[name]
     file = trained / "generator.safetensors"
     net, meta = checkpoints.load_network(file)
-    if name in PART_OF_THE_WAY:
-        net, _ = checkpoints.load_network(trained / PART)
     meta |= {
         "name": name,
         "trained": datetime.date.fromtimestamp(file.stat().st_mtime).isoformat(),
@@ -338,7 +244,7 @@ def _ship(name: str, manifest: Manifest, trained: Path, seconds: float) -> None:
         # these two files belong together
         meta["structure_sha256"] = sha256_of(FILES[begin])
     info = checkpoints.info_of(file).public()
-    if folder.startswith((OPEN_FACES, OPEN_MAPS)):
+    if folder.startswith(OPEN_FACES):
         terms = learned_from(_sets_of(manifest))
         info = replace(info, data="open-portraits", trained_on=["open-portraits"], terms=terms)
     elif folder == PEOPLE:
@@ -357,22 +263,6 @@ def _sets_of(manifest: Manifest) -> set[str]:
     """The open sets whose portraits a manifest has."""
     ids = [row.id for row in manifest.pairs]
     return {name for name in open_sets() if any(f"_{name}__" in one for one in ids)}
-
-
-def _beginning(name: str, runs: Path) -> Path | None:
-    """What a model begins with: a run, that run's part of the way, or a shipped model."""
-    folder = runtime.last_run_folder(runs, name)
-    if folder and (folder / PART).is_file():
-        return folder / PART
-    return folder or FILES.get(name)
-
-
-@torch.no_grad()
-def go_back(net: nn.Module, first: nn.Module, share: float) -> None:
-    """Move a network's weights by this share towards another's of the same shape."""
-    for own, other in zip(net.state_dict().values(), first.state_dict().values(), strict=True):
-        if own.is_floating_point():
-            own.lerp_(other.to(own.dtype), share)
 
 
 def _notes(meta: dict) -> dict:

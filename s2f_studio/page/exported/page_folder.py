@@ -13,7 +13,7 @@ from s2f_studio.page import drawing, page
 from s2f_studio.page.exported.facts import facts_of_page, script_of
 from s2f_studio.page.exported.ort import PACKAGE, VERSION, write_runtime
 from s2f_utils import weights
-from s2f_utils.infer.graphs import graph_file, read_description
+from s2f_utils.infer.graphs import graph_file, read_description, weights_of_graph
 from s2f_utils.networks.info import description_file
 from s2f_utils.pictures import images
 from s2f_utils.weights.compact import packed_arrays, tensors_of
@@ -94,14 +94,14 @@ def _write_models(folder: Path, generator: Path) -> dict[str, Any]:
     outputs: dict[str, list[str]] = {"reduce": ["reduced"]}
     sources = {generator.name: generator, REDUCE.name: REDUCE}
     for model, beside in ((weights.FINDER, weights.GRAPHS), (shipped.EXPECT, shipped.GRAPHS)):
-        stages = read_description(description_file(model, beside))["stages"]
-        for stage, facts in stages.items():
+        file = description_file(model, beside)
+        for stage, facts in read_description(file)["stages"].items():
             graphs[stage] = graph_file((stage, facts))
             needed[stage] = list(facts["weights"])
             outputs[stage] = facts["gives"]
-            for name in (graphs[stage], *needed[stage]):
-                is_beside = (beside / name).is_file()
-                sources.setdefault(name, beside / name if is_beside else beside.parent / name)
+            sources[graphs[stage]] = file.with_name(graphs[stage])
+            for name in needed[stage]:
+                sources.setdefault(name, weights_of_graph(file, name))
     for name, source in sources.items():
         content = _in_bytes(source) if source == generator else source.read_bytes()
         (folder / name).write_bytes(gzip.compress(content, 9, mtime=0))

@@ -188,6 +188,6 @@ export class EightFaces {
     if (this.isOld(face)) return state.ask();
     state.jobs.abort("follow", "answer");
     state.dispatch({ type: "face", face });
-    return state.model.chooses || state.host.holdsFace ? state.ask("full") : null;
+    return state.model.previews || state.host.holdsFace ? state.ask("full") : null;
   }
 }

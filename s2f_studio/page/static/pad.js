@@ -163,7 +163,7 @@ class Pad {
   // While the pencil moves, a quick answer now and then.
   moved() {
     const isTime = performance.now() > this.nextPreview && !this.state.jobs.has("follow");
-    if (!isTime || !this.state.model.chooses) return;
+    if (!isTime || !this.state.model.previews) return;
     this.nextPreview = performance.now() + PREVIEW_MS;
     this.drawn({ isPreview: true });
   }

@@ -237,7 +237,7 @@ export class State {
     return this.run("answer", async (signal) => {
       if (this.given.isEmpty) throw new Error(EMPTY);
       if (wanted !== "full") await this.follow(signal);
-      if (wanted === "preview" || (wanted === "both" && !this.model.chooses)) return;
+      if (wanted === "preview" || (wanted === "both" && !this.model.previews)) return;
       if (wanted === "both") await rest(REST_MS, signal);
       await this.answer(false, signal);
     });
@@ -248,7 +248,7 @@ export class State {
   async follow(signal) {
     while (this.jobs.has("follow")) await this.following.catch(() => {});
     signal.throwIfAborted();
-    const answer = (own) => this.answer(this.model.chooses, own);
+    const answer = (own) => this.answer(this.model.previews, own);
     this.following = this.jobs.start("follow", answer);
     await this.following;
     signal.throwIfAborted();

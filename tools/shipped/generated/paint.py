@@ -58,7 +58,7 @@ class Painter:
 
     def __init__(self) -> None:
         self.generator: MobileStyleGAN = checkpoints.load_network(weights.generator())[0]
-        self.head: PreviewHead = checkpoints.load_network(shipped.file_of(shipped.PREVIEW))[0]
+        self.head: PreviewHead = checkpoints.load_network(weights.shipped(weights.PREVIEW))[0]
 
     @torch.inference_mode()
     def paint(self, w: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 
 Crops of the generator's features at 128 pixels, and of its pictures at 512 reduced to 256, are kept
 in memory (some 5 MB a code); the head learns them by L1 and L1 of gradients. Prints the mean error
-of people kept apart, of 255; writes s2f_studio/shipped/preview-256.safetensors.
+of people kept apart, of 255; writes s2f_utils/weights/shipped/preview-256.safetensors.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from s2f_studio import shipped
 from s2f_utils import networks, weights
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.mobile_stylegan import MobileStyleGAN, PreviewHead
@@ -130,7 +129,7 @@ def main() -> None:
         steps += 1
         if steps % SHOWN_EVERY == 0:
             print(f"{steps} steps: {error_of(averaged.module, crops):.2f} of 255", flush=True)
-            target = shipped.file_of(shipped.PREVIEW)
+            target = weights.shipped(weights.PREVIEW)
             info = learned_from()
             checkpoints.save_generator(target, averaged.module, {}, info, compact=True)
 
