@@ -1,4 +1,4 @@
-"""The photos that the face generator and notebook 04b's trainings learn from, aligned.
+"""The photos that the face generator learns from, aligned.
 
 `python -m tools.shipped.people PORTRAITS OUT --part 0 --parts 2`, PORTRAITS as `python -m data_prep
 download open-portraits PORTRAITS` leaves them. Writes OUT/people-0.npz with, for each colour

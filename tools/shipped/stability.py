@@ -1,16 +1,14 @@
-"""Train notebook 04b's four generators on 100 photos: plain, with R1, with ADA, with both.
+"""Train notebook 04b's six generators: on 100 people plain, with R1, with ADA, with both; on 20 and
+on 1,000 plain: is it the number of photos that matters?
 
-`python -m tools.shipped.stability DATA STATE --minutes 17`, DATA as `tools.shipped.people`
-leaves it, STATE any folder outside of the project. The four take turns, so that all have seen
-equally many images at any time. Given again, it goes on where it stopped. STATE gets `state.pt`,
-`faces.npz`, and what goes to s2f_series/long_runs: `stability.json` and `stability.jpg`.
+`python -m tools.shipped.stability STATE --minutes 20`, STATE any folder outside of the project. The
+six take turns, so that all have seen equally many images at any time. Given again, it goes on where
+it stopped. STATE gets `state.pt` and what goes to s2f_series/long_runs: `stability.json` and
+`stability.jpg`.
 
-With `--control` (and another STATE) it trains on 20 photos and on 367 instead, without R1 and ADA,
-and writes `photos.json` and `photos.jpg`: is it the number of photos that matters?
-
-StyleGAN2 at 64 px with its own discriminator. All four begin with equal weights and photos; apart
-from R1 and ADA all is equal. The photos: 100 senators and representatives of the training people;
-held out are those of the test and validation people, from whom nothing learns.
+StyleGAN2 at 64 px with its own discriminator, on the generated people that come with `data_prep`.
+All six begin with equal weights, and the fewer photos are among the more; apart from their number,
+R1 and ADA all is equal. Held out are the test and validation people, from whom nothing learns.
 """
 
 from __future__ import annotations
@@ -27,6 +25,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+import data_prep
 from s2f_utils import runtime
 from s2f_utils.methods.logistic import r1_penalty
 from s2f_utils.methods.method import Batch, Context
@@ -51,32 +50,25 @@ SHARED = {
 }
 ADA, R1 = {"augment_disc": "ada"}, {"r1_every": 16}
 RUNS = {"neither": {}, "R1": R1, "ADA": ADA, "R1 and ADA": R1 | ADA}
-CONTROL = {"20 photos": 20, "367 photos": 367}  # as "neither"; the 100 stand between them
+OTHER_NUMBERS = {"20 photos": 20, "1,000 photos": 1_000}  # as "neither", which has 100
+RUNS |= dict.fromkeys(OTHER_NUMBERS, {})
 TURN_IMAGES = 2_000
 MEASURE_TURNS = 4  # between two measures by features
-SHOWN_AT = (0.1, 0.3, 0.6, 1.0)  # moments of the shipped sheet, shares of the training
 QUALITY = 88  # of the shipped sheet
 
 
 class Photos:
     """What all runs learn from and are measured with, (N, 3, 64, 64) in [-1, 1]."""
 
-    def __init__(self, folder: Path) -> None:
-        people = running.read_people(folder)
-        names = people["name"]
-        shown = np.array([name.startswith(("portraits/house-", "portraits/sen")) for name in names])
-        shown &= (people["eyes_px"] >= 31) & (people["aligned_inside"] >= 0.9)
-        training = np.flatnonzero(shown & (people["split"] == "train"))
-        order = np.random.default_rng(0).permutation(training)
-        self.training = small(people["aligned"][order])
-        self.held_out = small(people["aligned"][shown & (people["split"] != "train")])
+    def __init__(self) -> None:
+        self.training = running.pixels(data_prep.people(split="train", size_px=SIZE_PX).pictures)
+        order = np.random.default_rng(0).permutation(len(self.training))
+        self.training = self.training[order]
+        others = [data_prep.people(split=part, size_px=SIZE_PX) for part in ("test", "val")]
+        held_out = running.pixels(np.concatenate([some.pictures for some in others]))
+        order = np.random.default_rng(0).permutation(len(held_out))
+        self.held_out = held_out[order]
         self.features = running.judged(enlarged(self.held_out))
-        self.learned = running.judged(enlarged(self.training))
-
-
-def small(pictures: np.ndarray) -> Tensor:
-    """Pictures uint8 (N, 128, 128, 3) at 64 px, (N, 3, 64, 64) in [-1, 1]."""
-    return torch.nn.functional.avg_pool2d(running.pixels(pictures), 2)
 
 
 def enlarged(pictures: Tensor) -> Tensor:
@@ -89,9 +81,9 @@ class Run:
 
     def __init__(self, name: str, photos: Photos) -> None:
         self.name, self.photos = name, photos
-        self.num_photos = CONTROL.get(name, NUM_PHOTOS)
+        self.num_photos = OTHER_NUMBERS.get(name, NUM_PHOTOS)
         torch.manual_seed(0)
-        config = StyleGAN2.Config.create(SHARED | RUNS.get(name, {}))
+        config = StyleGAN2.Config.create(SHARED | RUNS[name])
         precision = runtime.pick_precision(torch.device("cpu"), "auto")
         self.model = StyleGAN2(config, precision)
         self.average = copy.deepcopy(self.model.net_g).eval()
@@ -99,7 +91,6 @@ class Run:
         self.images, self.seconds = 0, 0.0
         self.rows: list[dict[str, float]] = []
         self.measures: list[dict[str, float]] = []
-        self.sheets: dict[int, np.ndarray] = {}
         self.chance = torch.get_rng_state()
         self.is_over = False
 
@@ -152,18 +143,15 @@ class Run:
         return torch.cat(made).clamp(-1, 1)
 
     def measure(self) -> None:
-        """Against held-out photos by features, and how near faces are to the 100 photos."""
+        """Against held-out photos, by features."""
         features = running.judged(enlarged(self.faces(len(self.photos.held_out) // 2, seed=2)))
-        row = {"images": float(self.images)} | running.halves(features, self.photos.features)
-        learned = self.photos.learned[: self.num_photos]
-        to_learned = torch.cdist(features, learned).amin(1).mean()
-        of_others = torch.cdist(self.photos.features, learned).amin(1).mean()
-        self.measures.append(row | {"nearest_photo": float(to_learned / of_others)})
+        row = {"images": float(self.images)}
+        self.measures.append(row | running.halves(features, self.photos.features))
 
-    def show(self) -> None:
-        """Keep a sheet of faces, uint8 (16, 64, 64, 3)."""
+    def sheet(self) -> np.ndarray:
+        """A row of faces, uint8 (64, 1024, 3)."""
         made = (127.5 * (self.faces(NUM_FACES, seed=0) + 1)).round().byte()
-        self.sheets[self.images] = made.permute(0, 2, 3, 1).numpy()
+        return np.hstack(made.permute(0, 2, 3, 1).numpy())
 
     def curve(self) -> dict[str, object]:
         """All that was measured."""
@@ -171,7 +159,7 @@ class Run:
         return told | {"rows": self.rows, "measures": self.measures}
 
     def state(self) -> dict[str, object]:
-        """All that the run needs to go on, its sheets left out."""
+        """All that the run needs to go on."""
         nets = {name: net.state_dict() for name, net in self.model.nets.items()}
         opts = {name: opt.state_dict() for name, opt in self.model.optimizers.items()}
         parts = {"nets": nets, "opts": opts, "average": self.average.state_dict()}
@@ -193,27 +181,15 @@ class Run:
 
 def save(folder: Path, runs: list[Run], turns: int) -> None:
     """Write the state, then what the notebook reads."""
-    is_control = runs[0].name in CONTROL
-    target = folder / ("photos" if is_control else "stability")
-    shares = SHOWN_AT[-1:] if is_control else SHOWN_AT
     state = {run.name: run.state() for run in runs}
     running.save_state(folder / "state.pt", state | {"turns": turns})
-    sheets = {f"{run.name}/{at}": sheet for run in runs for at, sheet in run.sheets.items()}
-    np.savez_compressed(folder / "faces.npz", **sheets)
     curves = {run.name: run.curve() for run in runs}
-    shown = {run.name: moments(run, shares) for run in runs}
-    changes = {run.name: RUNS.get(run.name, {}) for run in runs}
+    shown = {run.name: [run.images] for run in runs}
     rounded = json.loads(json.dumps(curves), parse_float=lambda text: float(f"{float(text):.4g}"))
-    text = {"settings": SHARED, "changes": changes, "shown": shown}
-    target.with_suffix(".json").write_text(json.dumps(text | {"runs": rounded}) + "\n")
-    strips = [np.hstack(run.sheets[at]) for run in runs for at in shown[run.name]]
-    Image.fromarray(np.vstack(strips)).save(target.with_suffix(".jpg"), quality=QUALITY)
-
-
-def moments(run: Run, shares: tuple[float, ...]) -> list[int]:
-    """After how many images the shipped sheets were made."""
-    known = np.array(sorted(run.sheets))
-    return [int(known[np.abs(known - share * known[-1]).argmin()]) for share in shares]
+    text = {"settings": SHARED, "changes": RUNS, "shown": shown}
+    (folder / "stability.json").write_text(json.dumps(text | {"runs": rounded}) + "\n")
+    sheet = Image.fromarray(np.vstack([run.sheet() for run in runs]))
+    sheet.save(folder / "stability.jpg", quality=QUALITY)
 
 
 def resume(folder: Path, runs: list[Run]) -> int:
@@ -223,33 +199,26 @@ def resume(folder: Path, runs: list[Run]) -> int:
     state = torch.load(folder / "state.pt", weights_only=True)
     for run in runs:
         run.resume(state[run.name])
-    with np.load(folder / "faces.npz") as sheets:
-        for key in sheets:
-            name, _, at = key.rpartition("/")
-            next(run for run in runs if run.name == name).sheets[int(at)] = sheets[key]
     return state["turns"]
 
 
 def main() -> None:
     """Train by turns."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("data", type=Path)
     parser.add_argument("state", type=Path)
     parser.add_argument("--minutes", type=float, default=20.0, help="a run, in all (default: 20)")
-    parser.add_argument("--control", action="store_true", help="other numbers of photos")
     args = parser.parse_args()
     torch.set_num_threads(1)
     args.state.mkdir(parents=True, exist_ok=True)
     (args.state / "pid").write_text(str(os.getpid()))
-    photos = Photos(args.data)
+    photos = Photos()
     print(f"{len(photos.training)} photos, {len(photos.held_out)} held out", flush=True)
-    runs = [Run(name, photos) for name in (CONTROL if args.control else RUNS)]
+    runs = [Run(name, photos) for name in RUNS]
     turns = resume(args.state, runs)
     while sum(run.seconds for run in runs) < 60 * args.minutes * len(runs):
         turns += 1
         for run in runs:
             run.turn(TURN_IMAGES)
-            run.show()
             if turns % MEASURE_TURNS == 0:
                 run.measure()
             row = {name: round(value, 3) for name, value in run.rows[-1].items()}
