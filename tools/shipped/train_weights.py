@@ -71,27 +71,6 @@ RESTORER = {
     "log_every_images": 100,
     "sample_every_images": 1_000,
 }
-# With a generative prior: its decoder has the weights of `faces-128`, which stay fixed.
-RESTORER_PRIOR = RESTORER | {
-    "size_px": 128,
-    "load_size_px": 128,
-    "batch_size": 8,
-    "num_mlp": 4,
-    "narrow": 0.5,
-    "channel_multiplier": 0.5,
-    "decoder": "prior",
-    "residual": False,
-    "lambda_pyramid": 0.25,
-    "lambda_perceptual": 0.2,
-    "lambda_components": 0.1,
-    "lambda_gan": 0.03,
-    "lr_g": 1e-3,
-    "total_images": 8_000,
-    "ema_half_life_images": 500.0,
-    "log_every_images": 200,
-    "sample_every_images": 1_000,
-    "num_samples": 12,
-}
 # The lesson of notebook 02: its network at its size, a little narrower, and a projected
 # discriminator.
 PIX2PIX = {
@@ -168,17 +147,10 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
         {"total_images": 12_000, "flip": 0.5},
     ),  # of docs/results.md
     "restorer-256": ("restore", f"{OPEN_FACES}/manifest-sharp.csv", "restorer-256", RESTORER),
-    "restorer-128-prior": (
-        "restore",
-        f"{OPEN_FACES}/manifest-sharp.csv",
-        "faces-128",
-        RESTORER_PRIOR,
-    ),
 }
 # Lessons and tools, which may be kept in a byte for each weight.
 COMPACT = {
     "restorer-256",
-    "restorer-128-prior",
     "photo-to-sketch",
     "pix2pix-128",
     "cyclegan-128",
