@@ -48,9 +48,10 @@ const code = (number) => "AQ" + "A".repeat(209) + String(number).padStart(4, "0"
 let refuses = "", kept = null, isFull = false;
 const row = { kind: "model", state: "ready", direction: "sketch-to-photo", reads: "sketch" };
 const host = {
+  facesAtOnce: 4,
   about: async () => (ABOUT),
   models: async () => ({ models: [
-    { ...row, id: "first", chooses: true, previews: true, size_px: 256 },
+    { ...row, id: "first", chooses: true, previews: true, answers: 8, size_px: 256 },
     { ...row, id: "styles", chooses: false, previews: false, size_px: 128 },
     { ...row, id: "large", chooses: false, previews: true, answers: 8, size_px: 512 },
     { ...row, id: "restorer", kind: "restorer" },
@@ -60,8 +61,13 @@ const host = {
   async translate(file, fields) {
     asked.push(fields);
     if (refuses) throw new Error(refuses);
-    const person = fields.keep ?? code(100 + fields.seed);
-    return { pictures: [{ png: png + asked.length, person }], warnings: ["soft"], codes: [] };
+    const { model, seed, keep, candidates = 1 } = fields;
+    const pictures = Array.from({ length: candidates }, (_, n) => {
+      return { png: `${png}${asked.length}of${n}`, person: keep ?? code(100 + seed + n) };
+    });
+    const average = { png: png + "average", person: null };
+    if (candidates > 1 && model === "first") pictures.splice(1, 0, average);
+    return { pictures: pictures.slice(0, candidates), warnings: ["soft"], codes: [] };
   },
 };
 globalThis.FileReader = class {
@@ -98,7 +104,8 @@ def test_all_that_is_drawn_and_set_is_in_the_next_request():
     small, first, last, preview, num = on_page(f"""
       await state.ask();
       tell(asked[0], asked[1]);
-      await state.set({{ answer: "average", seed: 4, strength: 0.5 }});
+      state.dispatch({{ type: "who", who: {{ seed: 4 }} }});
+      await state.set({{ answer: "average", strength: 0.5 }});
       await state.set({{ person: {{ age: 1, hair: "#b05a28" }}, likely: 0 }});
       tell(asked.at(-1));
       await state.draw("{PNG}BBBB", false, {{ isPreview: true }});
@@ -117,42 +124,42 @@ def test_all_that_is_drawn_and_set_is_in_the_next_request():
 
 def test_a_face_is_asked_for_in_full_once_the_pencil_rests():
     told = on_page("""
-      const first = state.draw(png + "aaaa", false);
+      state.draw(png + "aaaa", false);
       await new Promise((done) => later(done, 20)); // of the 70 that a rest takes
       state.draw(png + "bbbb", false, { isPreview: true });
-      state.draw(png + "bbbb", false);
-      await first;
+      await state.draw(png + "cccc", false);
       tell(asked.map((one) => Boolean(one.preview)), state.isBusy);
     """)
-    assert told == [[True, True, False], False]
+    assert told == [[True, True, True, False], False], "none in full of the first drawing"
 
 
 def test_a_refusal_is_said_and_the_page_can_be_used_again():
     told = on_page("""
       await state.ask();
       refuses = "not now";
-      await state.set({ seed: 9 });
-      tell(state.problem, state.isBusy);
+      await state.set({ likely: 0.1 });
+      tell(state.now.problem, state.isBusy);
       refuses = "";
       host.translate = () => { throw new TypeError("a bug"); };
-      await state.set({ seed: 10 });
-      tell(state.problem, state.isBusy, state.isAsking);
+      await state.set({ likely: 0.2 });
+      tell(state.now.problem, state.isBusy, state.jobs.has("follow"));
       host.translate = async () => ({ pictures: [{ png }], warnings: [], codes: [] });
-      await state.set({ seed: 11 });
-      tell(state.problem, state.face);
+      await state.set({ likely: 0.3 });
+      tell(state.now.problem, state.face.png);
     """)
     assert told == ["not now", False, "a bug", False, False, "", PNG]
 
 
 def test_one_request_at_a_time_and_only_the_newest_waits():
     told = on_page(f"""
-      const first = state.ask();
-      for (let seed = 1; seed <= 20; seed++) state.set({{ seed }});
-      state.draw("{PNG}new", false);
-      await first;
-      tell(asked.length, asked.at(-1).seed, state.given.uri);
+      state.ask();
+      for (let n = 1; n <= 20; n++) state.set({{ likely: n / 20 }});
+      const last = state.draw("{PNG}new", false);
+      tell(asked.length);
+      await last;
+      tell(asked.length, asked.at(-1).likely, state.given.uri);
     """)
-    assert told == [3, 20, f"{PNG}new"]
+    assert told == [1, 3, 1, f"{PNG}new"]
 
 
 def test_another_model_of_large_answers_is_asked_for_previews():
@@ -164,7 +171,7 @@ def test_another_model_of_large_answers_is_asked_for_previews():
       await state.choose({ model: "large" });
       tell(sizes(before));
       await state.eight.showNext();
-      const { faces } = state.eight.rounds.now, since = asked.length;
+      const { faces } = state.eight.now, since = asked.length;
       await state.eight.pick(faces[4]);
       tell(sizes(since), asked.at(-1).seed, faces.length);
     """)
@@ -184,56 +191,65 @@ def test_an_answer_that_comes_after_another_model_was_chosen_is_dropped():
 def test_eight_faces_have_eight_seeds_and_one_is_kept():
     told = on_page("""
       await state.eight.showNext();
-      const { faces } = state.eight.rounds.now;
-      tell(faces.map((one) => one.seed));
+      const { faces } = state.eight.now;
+      tell(faces.map((one) => one.seed), faces.map((one) => one.person));
       const before = asked.length;
       await state.eight.pick(faces[4]);
       const [{ seed, keep, preview }] = asked.slice(before);
       tell(asked.length - before, seed, keep ?? null, preview ?? null);
-      tell(state.face !== faces[4].png, state.person === faces[4].person);
-      tell(state.settings.seed === faces[4].seed, kept.settings.seed === faces[4].seed);
+      tell(state.face.png !== faces[4].png, state.face.person === faces[4].person);
+      tell(state.given.seed === faces[4].seed, kept.drawings.sketch.seed === faces[4].seed);
       await state.eight.showNext();
-      tell(state.eight.rounds.now.faces.map((one) => one.seed));
+      tell(state.eight.now.faces.map((one) => one.seed));
     """)
-    assert told[:5] == [list(range(8)), 1, 4, None, None], "the same face, larger"
-    assert told[5:] == [True, True, True, True, list(range(8, 16))]
+    assert told[:2] == [list(range(8)), [code(100 + n) for n in range(8)]]
+    assert told[2:6] == [1, 4, None, None], "the same face, larger"
+    assert told[6:] == [True, True, True, True, list(range(8, 16))]
 
 
 def test_eight_faces_stay_after_a_change_and_are_made_anew_when_asked():
     told = on_page("""
+      const seen = () => state.eight.now.faces.map((one) => one.png).join();
       await state.eight.showNext();
-      const { now } = state.eight.rounds;
-      const first = now.faces.map((one) => one.png);
-      await state.eight.pick(now.faces[4]);
+      const first = seen();
+      await state.eight.pick(state.eight.now.faces[4]);
       await state.set({ likely: 1 });
-      const same = now.faces.map((one) => one.png).join() === first.join();
-      tell(same, now.picks, state.eight.numFresh);
+      tell(seen() === first, state.eight.now.picks, state.eight.numFresh);
       const before = asked.length;
       await state.eight.fill();
       const anew = asked.slice(before);
       tell(anew.map((one) => one.seed), anew.every((one) => one.likely === 1));
-      tell(state.eight.numFresh);
-      tell(state.eight.rounds.now === now, now.picks);
+      const { faces, picks } = state.eight.now;
+      tell(faces.map((one) => one.seed), state.eight.numFresh);
+      tell(state.eight.rounds.list.length, picks);
       await state.set({ likely: 0.5 });
       const half = state.eight.fill();
       await state.draw(png + "mine", false);
       await half;
-      tell(state.eight.numFresh, state.eight.filling);
-      await state.eight.pick(now.faces[2]);
-      tell(state.face !== now.faces[2].png, asked.at(-1).seed);
+      tell(state.eight.numFresh, state.eight.isFilling);
+      const third = state.eight.now.faces[2];
+      await state.eight.pick(third);
+      tell(state.face.png !== third.png, asked.at(-1).seed);
     """)
-    assert told[:3] == [True, [4], 0]
-    assert told[3:] == [list(range(8)), True, 8, True, [4], 0, None, True, 2]
+    assert told[:5] == [True, [4], 0, [0, 4], True], "four at once, from these seeds"
+    assert told[5:] == [list(range(8)), 8, 1, [4], 0, False, True, 2]
 
 
 def test_a_face_that_is_picked_is_not_replaced_by_one_that_was_asked_for_before():
     told = on_page("""
       await state.eight.showNext();
-      const third = state.eight.rounds.now.faces[2];
+      const third = state.eight.now.faces[2];
+      const { translate } = host;
+      host.translate = async (...request) => {
+        const reply = await translate(...request);
+        await new Promise((done) => later(done, 20));
+        return reply;
+      };
       const older = state.ask();
+      host.translate = translate;
       await state.eight.pick(third);
       await older;
-      tell(state.person === third.person, asked.at(-1).seed, state.isBusy);
+      tell(state.face.person === third.person, asked.at(-1).seed, state.isBusy);
     """)
     assert told == [True, 2, False]
 
@@ -244,9 +260,9 @@ def test_a_failure_does_not_blame_a_face_that_was_picked_since():
       refuses = "not now";
       const older = state.ask();
       refuses = "";
-      await state.eight.pick(state.eight.rounds.now.faces[2]);
+      await state.eight.pick(state.eight.now.faces[2]);
       await older;
-      tell(state.problem);
+      tell(state.now.problem);
     """)
     assert told == [""]
 
@@ -254,15 +270,15 @@ def test_a_failure_does_not_blame_a_face_that_was_picked_since():
 def test_a_code_that_is_pasted_stays_and_one_that_is_refused_can_be_let_go():
     told = on_page("""
       await state.stay(code(5));
-      tell(asked.at(-1).keep, state.person, kept.settings.keep);
+      tell(asked.at(-1).keep, state.face.person, kept.drawings.sketch.keep);
       await state.stay("");
-      tell("keep" in asked.at(-1), kept.settings.keep);
+      tell("keep" in asked.at(-1), kept.drawings.sketch.keep);
       refuses = "this is no code";
       await state.stay("nonsense");
-      tell(state.problem, state.isBusy, state.keepsSomebody);
+      tell(state.now.problem, state.isBusy, state.keepsSomebody);
       refuses = "";
       await state.eight.letGo();
-      tell(state.problem, "keep" in asked.at(-1));
+      tell(state.now.problem, "keep" in asked.at(-1));
     """)
     assert told[:5] == [code(5), code(5), code(5), False, None]
     assert told[5:] == ["this is no code", False, True, "", False]
@@ -276,8 +292,8 @@ def test_eight_that_could_not_be_made_are_asked_for_again():
       await state.eight.showNext();
       refuses = "";
       await state.eight.showNext();
-      const { now, list } = state.eight.rounds;
-      tell(list.length, now.first, now.faces.length);
+      const { now, rounds } = state.eight;
+      tell(rounds.list.length, now.first, now.faces.length);
     """)
     assert told == [2, 8, 8]
 
@@ -286,7 +302,7 @@ def test_a_face_that_is_saved_as_it_is_seen_says_so():
     told = on_page("""
       await state.ask();
       refuses = "too many requests";
-      tell(await state.large() === state.face, state.problem);
+      tell(await state.large() === state.face.png, state.now.problem);
     """)
     assert told[0] and told[1].endswith("too many requests")
 
@@ -294,18 +310,20 @@ def test_a_face_that_is_saved_as_it_is_seen_says_so():
 def test_after_a_reload_the_eight_come_back_and_a_pick_stays_with_its_person():
     told = on_page("""
       await state.eight.showNext();
-      await state.eight.pick(state.eight.rounds.now.faces[2]);
-      const left = structuredClone(kept);
-      for (const change of ["none", "another person", "another model"]) {
-        kept = structuredClone(left);
-        if (change === "another person") kept.settings.keep = code(999);
-        if (change === "another model") kept.settings.model = "gone";
+      await state.eight.pick(state.eight.now.faces[2]);
+      const picked = structuredClone(kept);
+      await state.stay(code(999));
+      const another = structuredClone(kept);
+      const ofAnotherModel = structuredClone(picked);
+      ofAnotherModel.settings.model = "gone";
+      ofAnotherModel.drawings.sketch.model = "gone";
+      for (const left of [picked, another, ofAnotherModel]) {
+        kept = left;
         const again = new State(host, store);
         await again.open();
-        for (const model of again.models) model.answers = 8;
         await again.begun();
-        const { faces, picks } = again.eight.rounds.now;
-        tell(faces.length, picks, again.settings.keep);
+        const { faces, picks } = again.eight.now;
+        tell(faces.length, picks, again.given.keep);
       }
     """)
     assert told == [8, [2], code(102), 8, [], code(999), 0, [], None]
@@ -314,21 +332,21 @@ def test_after_a_reload_the_eight_come_back_and_a_pick_stays_with_its_person():
 def test_choosing_leads_to_people_around_the_picks():
     told = on_page("""
       await state.eight.showNext();
-      const [, , , fourth, , sixth] = state.eight.rounds.now.faces;
+      const [, , , fourth, , sixth] = state.eight.now.faces;
       await state.eight.pick(fourth);
       await state.eight.pick(sixth);
       await state.eight.showAlike();
-      const { faces, picks, picked } = state.eight.rounds.now;
+      const { faces, picks, picked } = state.eight.now;
       tell(asked.at(-1).chosen, faces.map((one) => one.seed), picks);
       tell(picked.map((one) => one.seed));
       await state.eight.pick(faces[1]);
-      tell(state.settings.seed, kept.settings.keep);
+      tell(state.given.seed, kept.drawings.sketch.keep);
       await state.eight.showAlike();
-      tell(asked.at(-1).chosen, state.eight.rounds.now.first, asked.at(-1).keep ?? null);
-      await state.eight.pick(state.eight.rounds.now.faces[0]);
-      await state.eight.pick(state.eight.rounds.now.faces[0]);
-      tell(state.eight.rounds.now.picks);
-      await state.eight.pick(state.eight.rounds.now.faces[0]);
+      tell(asked.at(-1).chosen, state.eight.now.first, asked.at(-1).keep ?? null);
+      await state.eight.pick(state.eight.now.faces[0]);
+      await state.eight.pick(state.eight.now.faces[0]);
+      tell(state.eight.now.picks);
+      await state.eight.pick(state.eight.now.faces[0]);
       await state.draw(png + "mine", false);
       tell("chosen" in asked.at(-1), asked.at(-1).seed, asked.at(-1).keep);
     """)
@@ -345,26 +363,26 @@ def test_choosing_leads_to_people_around_the_picks():
 
 def test_back_and_forward_show_rounds_that_were_there_and_ask_for_whoever_is_large():
     told = on_page("""
-      const seen = () => state.eight.rounds.now.faces.map((one) => one.png).join();
+      const seen = () => state.eight.now.faces.map((one) => one.png).join();
       await state.eight.showNext();
-      await state.eight.pick(state.eight.rounds.now.faces[3]);
+      await state.eight.pick(state.eight.now.faces[3]);
       const first = seen();
       await state.eight.showNext();
       const others = seen();
-      await state.eight.pick(state.eight.rounds.now.faces[1]);
+      await state.eight.pick(state.eight.now.faces[1]);
       await state.eight.showAlike();
       const alike = seen();
       const before = asked.length;
-      await state.eight.go("back");
-      tell(seen() === others, state.eight.rounds.now.picks);
-      await state.eight.go("back");
-      tell(seen() === first, state.eight.rounds.now.picks, state.eight.rounds.canGoBack);
-      await state.eight.go("forward");
-      await state.eight.go("forward");
-      tell(seen() === alike, state.eight.rounds.canGoForward, asked.length - before);
-      await state.eight.go("back");
+      await state.eight.go(-1);
+      tell(seen() === others, state.eight.now.picks);
+      await state.eight.go(-1);
+      tell(seen() === first, state.eight.now.picks, state.eight.canGoBack);
+      await state.eight.go(1);
+      await state.eight.go(1);
+      tell(seen() === alike, state.eight.canGoForward, asked.length - before);
+      await state.eight.go(-1);
       await state.eight.showNext();
-      tell(state.eight.rounds.now.first, state.eight.rounds.canGoForward);
+      tell(state.eight.now.first, state.eight.canGoForward);
     """)
     assert told == [True, [9], True, [3], False, True, False, 3, 16, False]
 
@@ -376,28 +394,46 @@ def test_what_was_set_comes_back_with_a_round():
       await state.set({ person: {}, temperature: 1.2 });
       await state.eight.showNext();
       const before = asked.length;
-      await state.eight.go("back");
+      await state.eight.go(-1);
       tell(state.settings.person, state.settings.temperature, state.eight.numFresh);
-      await state.eight.go("forward");
+      await state.eight.go(1);
       tell(state.settings.person, state.settings.temperature, state.eight.numFresh);
-      tell(asked.length - before);
+      tell(asked.slice(before).map(({ person, preview }) => [person, Boolean(preview)]));
     """)
-    assert told == [{"age": 1}, None, 8, {}, 1.2, 8, 2], "the large face follows what is set"
+    assert told[:6] == [{"age": 1}, None, 8, {}, 1.2, 8]
+    large = [["age=1", True], ["age=1", False], ["", True], ["", False]]
+    assert told[6] == large, "the large face follows what is set"
 
 
 def test_a_page_that_is_opened_in_a_later_round_goes_back_as_well():
+    """To the rounds that were there; where a notebook gives one alone, there is none before it."""
     told = on_page("""
+      await state.eight.showNext();
+      await state.eight.pick(state.eight.now.faces[3]);
+      await state.eight.showAlike();
+      await state.eight.pick(state.eight.now.faces[1]);
+      const again = new State(host, store);
+      await again.open();
+      const before = asked.length;
+      await again.begun();
+      const halves = asked.slice(before).filter((one) => one.candidates);
+      tell(again.eight.now.first, halves.map((one) => one.chosen), again.face.person);
+      await again.eight.go(-1);
+      const { first, picks, faces } = again.eight.now;
+      tell(first, picks, faces.length, again.face.person, again.eight.canGoBack);
+      await again.eight.go(1);
+      tell(again.eight.now.first, again.face.person);
       const round = { first: 8, chosen: [[[103, 105], [100]]] };
-      state.begin({ settings: { model: "first" }, drawings: state.drawings, round });
-      await state.eight.fill();
-      tell(state.eight.rounds.now.first, asked.at(-1).chosen);
-      await state.eight.go("back");
-      const { first, picks, faces } = state.eight.rounds.now;
-      tell(first, asked.at(-1).chosen, picks, faces.length, state.eight.rounds.canGoBack);
-      await state.eight.go("forward");
-      tell(state.eight.rounds.now.first);
+      state.begin({ settings: { model: "first" }, drawings: {}, round });
+      await state.draw(png, false, { isStep: true });
+      await state.eight.refill();
+      tell(state.eight.now.first, asked.at(-1).chosen, state.eight.canGoBack);
     """)
-    assert told == [8, "103,105/100", 0, None, [], 8, False, 8]
+    chosen = in_codes("103/100,101,102,104,105,106,107")
+    assert told[:3] == [8, [chosen, chosen], code(109)]
+    assert told[3:8] == [0, [3], 8, code(103), False]
+    assert told[8:10] == [8, code(109)]
+    assert told[10:] == [8, "103,105/100", False]
 
 
 def test_empty_paper_is_not_sent_and_nothing_of_the_old_drawing_stays():
@@ -405,46 +441,49 @@ def test_empty_paper_is_not_sent_and_nothing_of_the_old_drawing_stays():
       await state.ask();
       const before = asked.length;
       await state.draw(png, true);
-      tell(asked.length - before, state.face, state.warnings, state.problem.includes("empty"));
+      const { face, given } = state;
+      tell(asked.length - before, face, given.warnings, state.now.problem.includes("empty"));
     """)
-    assert told == [0, "", [], True]
+    assert told == [0, {"png": "", "person": "", "warnings": []}, [], True]
 
 
 def test_a_cleared_drawing_comes_back_with_who_was_picked():
     """A new stroke on the empty paper, or an example, is somebody else."""
     told = on_page("""
       await state.eight.showNext();
-      await state.eight.pick(state.eight.rounds.now.faces[2]);
+      await state.eight.pick(state.eight.now.faces[2]);
       await state.draw(png + "less", false, { isPreview: true });
       await state.draw("none", true, { isPreview: true });
       await state.draw("none", true);
       await state.draw(png, false, { isStep: true });
-      tell(state.person, state.eight.numFresh, state.eight.rounds.now.picks);
+      tell(state.face.person, state.eight.numFresh, state.eight.now.picks);
       await state.draw("none", true);
       await state.draw(png + "new", false);
-      tell("keep" in asked.at(-1), state.eight.rounds.isEmpty);
+      tell("keep" in asked.at(-1), state.eight.rounds.list.length);
       await state.stay(code(5));
       await state.draw("none", true);
       await state.start(state.starts[0]);
       tell("keep" in asked.at(-1));
     """)
-    assert told == [code(102), 8, [2], False, True, False]
+    assert told == [code(102), 8, [2], False, 0, False]
 
 
 def test_a_reload_brings_the_drawing_back_and_a_full_browser_says_so():
     told = on_page(f"""
-      await state.set({{ seed: 7 }});
+      state.dispatch({{ type: "who", who: {{ seed: 7 }} }});
+      await state.set({{ likely: 0.75 }});
       await state.draw("{PNG}mine", false);
       const again = new State(host, store);
       await again.open();
-      tell(again.given.uri, again.settings.seed);
+      tell(again.given.uri, again.given.seed, again.settings.likely);
       isFull = true;
-      await again.set({{ seed: 8 }});
-      tell(kept.settings.seed, again.status[0].includes("keeps nothing"));
+      await again.set({{ likely: 0.25 }});
+      tell(kept.settings.likely, again.status[0].includes("keeps nothing"));
       await again.anew();
-      tell(kept, again.settings.seed);
+      tell(kept, again.given.seed, again.settings.likely);
     """)
-    assert told == [f"{PNG}mine", 7, 7, True, None, defaults()["seed"]]
+    assert told[:5] == [f"{PNG}mine", 7, 0.75, 0.75, True]
+    assert told[5:] == [None, defaults()["seed"], defaults()["likely"]]
 
 
 def test_a_pen_replaces_the_palm_that_rests_on_the_paper():
@@ -505,11 +544,11 @@ def test_a_file_that_cannot_be_read_is_said():
 def test_a_person_who_is_picked_no_more_is_kept_no_more_and_another_one_takes_no_pick():
     told = on_page("""
       await state.eight.showNext();
-      const [, , third, fourth] = state.eight.rounds.now.faces;
+      const [, , third, fourth] = state.eight.now.faces;
       await state.eight.pick(fourth);
-      tell(state.settings.keep);
+      tell(state.given.keep);
       await state.eight.pick(fourth);
-      tell(state.settings.keep);
+      tell(state.given.keep);
       await state.eight.pick(third);
       host.translate = async (file, fields) => {
         asked.push(fields);
@@ -518,8 +557,8 @@ def test_a_person_who_is_picked_no_more_is_kept_no_more_and_another_one_takes_no
       };
       await state.set({ person: { age: 1 } });
       await state.eight.fill();
-      tell(state.eight.rounds.now.picks);
-      await state.eight.pick(state.eight.rounds.now.faces[0]);
+      tell(state.eight.now.picks);
+      await state.eight.pick(state.eight.now.faces[0]);
       await state.eight.showAlike();
       tell(asked.at(-1).chosen);
     """)

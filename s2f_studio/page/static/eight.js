@@ -82,7 +82,7 @@ export class EightFaces {
     const isPicked = this.now.picks.length > 0;
     const asked = isPicked || made() === before ? this.showPick() : state.ask();
     const isWhole = this.now.faces.length === NUM_FACES;
-    return isWhole || this.now.faces.some((face) => this.isOld(face)) ? asked : this.fill();
+    return isWhole || this.now.faces.some((face) => this.isOld(face)) ? asked : this.refill();
   }
 
   // Asking for the faces
@@ -144,7 +144,7 @@ export class EightFaces {
     this.change({ picked: made });
   }
 
-  // The eight that were in sight when the page was left; whoever was kept is picked among them.
+  // The eight of a round that is not whole, as after a reload. Whoever was kept is picked there.
   async refill() {
     const { state } = this;
     if (!this.rounds.list.length || !state.varies || state.given.isEmpty) return;
@@ -167,9 +167,7 @@ export class EightFaces {
   // Nobody is kept, and nobody of the eight is picked any more. Who was in sight still answers this
   // drawing, and another one may bring somebody else.
   letGo() {
-    this.change({ picks: [] });
-    this.state.dispatch({ type: "who", who: { keep: null } });
-    return this.state.ask();
+    return this.state.stay("");
   }
 
   // Whoever was picked last in the round in sight is shown large, and is the one who is saved.

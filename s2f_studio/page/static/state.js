@@ -296,8 +296,9 @@ export class State {
     return { seed, ...around, ...this.temperature() };
   }
 
-  // Somebody stays, by a code; "": nobody.
+  // Somebody stays, by a code; "": nobody. Nobody of the eight is picked any more.
   stay(code) {
+    this.eight.change({ picks: [] });
     this.dispatch({ type: "who", who: { keep: code || null } });
     return this.ask();
   }
