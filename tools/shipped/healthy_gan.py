@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -143,11 +144,19 @@ def fail(defined: dict[str, Any], part: dict[str, Any]) -> dict[str, np.ndarray]
     return faces
 
 
-def ship(parts: list[dict[str, Any]], failed: dict[str, np.ndarray], num_people: int) -> None:
+def ship(
+    parts: list[dict[str, Any]],
+    failed: dict[str, np.ndarray],
+    num_people: int,
+    variety: Callable[[np.ndarray], float],
+) -> None:
     """Write curves, faces and networks, half precision, as the notebook reads them."""
-    rows = []
+    rows, measures = [], []
     for number, part in enumerate(parts):
-        curves = part["curves"]
+        at_end = float(f"{variety(part['faces'].numpy()):.4g}")
+        measures.append({"images": BATCH * STEPS * (number + 1), "variety": at_end})
+        # The variety that ships is that of the averaged generator.
+        curves = {name: values for name, values in part["curves"].items() if name != "variety"}
         for values in zip(*curves.values(), strict=True):
             row = {name: float(f"{x:.4g}") for name, x in zip(curves, values, strict=True)}
             step = row.pop("steps")
@@ -161,7 +170,7 @@ def ship(parts: list[dict[str, Any]], failed: dict[str, np.ndarray], num_people:
         "settings": settings,
         "changes": {"healthy": {}},
         "shown": {"healthy": shown},
-        "runs": {"healthy": {"rows": rows, "measures": []}},
+        "runs": {"healthy": {"rows": rows, "measures": measures}},
     }
     strips = [np.hstack(parts[number - 1]["faces"].numpy()[:NUM_FACES]) for number in SHOWN]
     for name, (num_steps, changed) in FAILURES.items():
@@ -193,7 +202,7 @@ def main() -> None:
     defined = notebook_cells(session)
     add_painted(defined, args.pool)
     parts = train(defined, args.state)
-    ship(parts, fail(defined, parts[-1]), len(defined["photos"]))
+    ship(parts, fail(defined, parts[-1]), len(defined["photos"]), defined["variety"])
 
 
 if __name__ == "__main__":
