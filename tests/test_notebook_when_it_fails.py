@@ -1,4 +1,4 @@
-"""Notebook 03b: its loop, its two ways to enlarge, and the training that it starts from."""
+"""Notebook 03b: its loop, its upsampling, its cycle, and the training that it starts from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def defined(tmp_path_factory):
     """What the notebook's cells define; the library's versions fill their blanks."""
     folder = tmp_path_factory.mktemp("when_it_fails")
     session = SimpleNamespace(profile="fast", device=torch.device("cpu"), folder=folder)
-    return healthy_gan.notebook_cells(session, "b-saved", "b-load", "b-saturating", "b-kernel-4")
+    more = ("b-saved", "b-load", "b-saturating", "b-kernel-4", "b-sketch", "b-cycle")
+    return healthy_gan.notebook_cells(session, *more)
 
 
 def test_the_saved_training_makes_faces_that_its_discriminator_half_believes(defined):
@@ -25,12 +26,15 @@ def test_the_saved_training_makes_faces_that_its_discriminator_half_believes(def
         made = net_g(defined["fixed_z"])
         on_fake, on_real = net_d(made).sigmoid().mean(), net_d(defined["photos"]).sigmoid().mean()
     assert 0.1 < on_fake < on_real < 0.9
-    faces, drawn = defined["images"].to_uint8(made), defined["drawn"]
-    assert defined["variety"](faces) > 0.7 * defined["variety"](drawn)
-    # The mean face of the generated ones is that of the drawn ones.
-    assert abs(faces.mean(0) - drawn.mean(0)).mean() < 15
-    shown = long_runs("gan")[0]["healthy"].faces
-    assert shown[max(shown)].shape[1:] == (64, 64, 3)
+    faces, people = defined["images"].to_uint8(made), defined["people"]
+    assert defined["variety"](faces) > 0.7 * defined["variety"](people)
+    # The mean face of the generated ones is that of the people.
+    assert abs(faces.mean(0) - people.mean(0)).mean() < 15
+    runs = long_runs("gan")[0]
+    shown = {name: run.faces[max(run.faces)] for name, run in runs.items()}
+    assert all(faces.shape[1:] == (64, 64, 3) for faces in shown.values())
+    varieties = {name: defined["variety"](faces) for name, faces in shown.items()}
+    assert varieties.pop("healthy") > 2 * varieties["A"]  # A has collapsed
 
 
 def test_a_kernel_of_four_can_do_all_that_enlarging_and_convolving_can(defined):
@@ -59,3 +63,14 @@ def test_its_losses_are_flat_where_its_formulas_say(defined):
         logits = torch.logit(p).requires_grad_()
         (found,) = torch.autograd.grad(3 * defined[name](logits), logits)
         assert torch.allclose(found, slope, atol=1e-5)
+
+
+def test_a_sketcher_begins_honest_and_never_changes_more_than_it_may(defined):
+    photos = defined["photos"][:2]
+    cycle, honest = defined["Cycle"](defined["LEVELS"], lambda x: x), defined["pencil"](photos)
+    assert torch.equal(*honest[:, :2].unbind(1)) and honest.std() > 0.2
+    assert torch.equal(cycle.to_sketch(photos), honest)
+    with torch.no_grad():
+        cycle.hidden.layers[-1].weight.normal_(std=100)
+    most = abs(cycle.to_sketch(photos) - honest).max().item() * 127.5
+    assert 7.9 < most < 8.001
