@@ -45,7 +45,7 @@ MODEL = {"kind": "model", "state": "ready", "size_px": 256, "chooses": False, "a
 MODELS = [
     MODEL
     | {"id": "sketch-to-photo", "title": "people", "direction": "sketch-to-photo"}
-    | {"reads": "sketch", "chooses": True, "answers": 8},
+    | {"reads": "sketch", "chooses": True, "answers": 8, "previews": True},
     MODEL
     | {"id": "photo-to-sketch", "title": "sketches", "direction": "photo-to-sketch"}
     | {"reads": "photo"},
