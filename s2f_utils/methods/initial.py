@@ -66,8 +66,7 @@ def find_discriminator(init: str | Path) -> Path:
     path = discriminator_of(init)
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path}: no discriminator beside this generator: start from a run of stylegan2, or "
-            "choose"
-            " --set perceptual=lpips"
+            f"{path}: no discriminator beside this generator: start from a run of stylegan2, or"
+            " choose --set perceptual=lpips"
         )
     return path

@@ -21,8 +21,9 @@ from s2f_utils.pictures import images, masks
 from tests import hostile
 
 pytest.importorskip("playwright")
-sync_api = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("playwright.sync_api")
 
+from tests.browser import pages  # noqa: E402
 from tests.browser.hands import (  # noqa: E402
     FACE,
     PAPER,
@@ -37,7 +38,7 @@ from tests.browser.hands import (  # noqa: E402
     upload,
     visited,
 )
-from tests.browser.pages import CHROMIUM, FLAGS, IN_BROWSER, until  # noqa: E402
+from tests.browser.pages import IN_BROWSER, until  # noqa: E402
 
 pytestmark = IN_BROWSER
 ADDRESS = "http://localhost/"
@@ -142,10 +143,8 @@ def fields_of(request) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+    with pages.browser() as started:
+        yield started
 
 
 @pytest.fixture(params=["desk"])
